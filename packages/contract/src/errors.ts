@@ -1,0 +1,163 @@
+/**
+ * The error catalogue: every code that Quern reports, with its HTTP status and whether the same
+ * request may succeed when it is sent again. The map is total, so a new code without a status does
+ * not compile.
+ */
+interface ErrorTraits {
+  readonly httpStatus: number;
+  readonly retryable: boolean;
+  /** One line for the reference documentation. */
+  readonly meaning: string;
+}
+
+const CATALOGUE = {
+  INVALID_JSON: { httpStatus: 400, retryable: false, meaning: 'The body is not valid JSON.' },
+  INVALID_REQUEST: {
+    httpStatus: 400,
+    retryable: false,
+    meaning: 'A field of the request is missing, unknown or of the wrong type.',
+  },
+  INVALID_INPUT: {
+    httpStatus: 400,
+    retryable: false,
+    meaning: "An input does not fit the model's signature.",
+  },
+  UNAUTHENTICATED: {
+    httpStatus: 401,
+    retryable: false,
+    meaning: 'The API key is missing or wrong.',
+  },
+  FORBIDDEN: { httpStatus: 403, retryable: false, meaning: 'The caller may not do this.' },
+  NOT_FOUND: { httpStatus: 404, retryable: false, meaning: 'No such path.' },
+  MODEL_NOT_FOUND: {
+    httpStatus: 404,
+    retryable: false,
+    meaning: 'No worker has ever served the model.',
+  },
+  VERSION_NOT_FOUND: {
+    httpStatus: 404,
+    retryable: false,
+    meaning: 'The model has no such version.',
+  },
+  PREDICTION_NOT_FOUND: {
+    httpStatus: 404,
+    retryable: false,
+    meaning: 'No such prediction, or its retention has ended.',
+  },
+  METHOD_NOT_ALLOWED: {
+    httpStatus: 405,
+    retryable: false,
+    meaning: 'The path takes other methods.',
+  },
+  CONFLICT: {
+    httpStatus: 409,
+    retryable: false,
+    meaning: 'The id or idempotency key was used with another body.',
+  },
+  PAYLOAD_TOO_LARGE: { httpStatus: 413, retryable: false, meaning: 'The body is over the limit.' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    httpStatus: 415,
+    retryable: false,
+    meaning: 'The content type or encoding is not supported.',
+  },
+  QUEUE_FULL: {
+    httpStatus: 429,
+    retryable: true,
+    meaning: "The model's queue has reached its limit; Retry-After says when to try again.",
+  },
+  CANCELED: { httpStatus: 409, retryable: false, meaning: 'The prediction was canceled.' },
+  DEADLINE_EXCEEDED: {
+    httpStatus: 504,
+    retryable: true,
+    meaning: 'The prediction did not start before its deadline.',
+  },
+  WAIT_TIMEOUT: {
+    httpStatus: 504,
+    retryable: true,
+    meaning: 'The synchronous wait ended first; the prediction goes on.',
+  },
+  INFERENCE_FAILED: {
+    httpStatus: 500,
+    retryable: false,
+    meaning: 'The model refused this input when it ran.',
+  },
+  OUT_OF_MEMORY: { httpStatus: 500, retryable: true, meaning: 'The device had too little memory.' },
+  RUN_TIMEOUT: {
+    httpStatus: 504,
+    retryable: true,
+    meaning: "The run took longer than the model's runTimeoutMs and was ended.",
+  },
+  RUNNER_CRASHED: {
+    httpStatus: 500,
+    retryable: true,
+    meaning: "The model's process ended in mid-run.",
+  },
+  MODEL_UNAVAILABLE: {
+    httpStatus: 503,
+    retryable: true,
+    meaning: 'The model is known but could not be loaded.',
+  },
+  WORKER_LOST: {
+    httpStatus: 500,
+    retryable: true,
+    meaning: 'The workers that ran the prediction vanished too many times.',
+  },
+  PAYLOAD_MISSING: {
+    httpStatus: 500,
+    retryable: false,
+    meaning: "The prediction's input is no longer in Redis.",
+  },
+  REDIS_UNAVAILABLE: { httpStatus: 503, retryable: true, meaning: 'Redis cannot be reached.' },
+  SHUTTING_DOWN: { httpStatus: 503, retryable: true, meaning: 'The process is stopping.' },
+  CONFIG_INVALID: {
+    httpStatus: 500,
+    retryable: false,
+    meaning: 'A setting or model.yaml is invalid.',
+  },
+  INTERNAL: { httpStatus: 500, retryable: false, meaning: 'An unexpected fault; see the log.' },
+} as const satisfies Record<string, ErrorTraits>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, ErrorTraits>> = CATALOGUE;
+
+export const ERROR_CODES = Object.keys(CATALOGUE) as ErrorCode[];
+
+export interface QuernErrorOptions {
+  /** Machine-readable particulars: `path` is the field, `retryAfterSeconds` sets `Retry-After`. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Overrides the catalogue, e.g. for a fault that is known to pass. */
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+}
+
+/** An error from the catalogue. The message says what was got, what was expected and where. */
+export class QuernError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: QuernErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'QuernError';
+    this.code = code;
+    this.retryable = options.retryable ?? CATALOGUE[code].retryable;
+    this.details = options.details;
+  }
+
+  get httpStatus(): number {
+    return CATALOGUE[this.code].httpStatus;
+  }
+}
+
+/** Whether a string is a code of the catalogue. */
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(CATALOGUE, value);
+}
+
+/** Any thrown value as a catalogue error; what is not one becomes `INTERNAL` with the cause kept. */
+export function toQuernError(error: unknown, fallback: ErrorCode = 'INTERNAL'): QuernError {
+  if (error instanceof QuernError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new QuernError(fallback, message, { cause: error });
+}

@@ -1,0 +1,84 @@
+export { decodeBytesElements, encodeBytesElements, splitBytesElements } from './bytes-elements.ts';
+export { DATATYPE_TRAITS, DATATYPES, type Datatype, datatypeFromOnnx } from './datatypes.ts';
+export { allocateElements, type ElementArray, viewBytes, viewElements } from './element-array.ts';
+export {
+  ERROR_CATALOGUE,
+  ERROR_CODES,
+  type ErrorCode,
+  isErrorCode,
+  QuernError,
+  type QuernErrorOptions,
+  toQuernError,
+} from './errors.ts';
+export {
+  type InferAnswer,
+  type InferRequest,
+  inferRequestSchema,
+  inferResponseSchema,
+  inferResponseToWire,
+  modelMetadataSchema,
+  ONNX_PLATFORM,
+  parseInferInputs,
+  requestedOutputs,
+} from './inference-protocol.ts';
+export { parseJson, stringifyJson } from './json.ts';
+export { arrangeRows, type ModelInputs, parseModelInputs } from './model-inputs.ts';
+export {
+  type BatchingSettings,
+  batchingSettingsSchema,
+  type ModelStats,
+  modelStatsSchema,
+  type QueueSettings,
+  queueSettingsSchema,
+  type ServedModel,
+  type ServedVersion,
+  servedModelSchema,
+  servedVersionSchema,
+  type WorkerRecord,
+  workerRecordSchema,
+} from './model-record.ts';
+export {
+  type ModelSignature,
+  modelSignatureSchema,
+  type TensorSpec,
+  tensorSpecSchema,
+} from './model-signature.ts';
+export {
+  type CreatePrediction,
+  createPredictionAnywhereSchema,
+  createPredictionSchema,
+  errorBodySchema,
+  isTerminal,
+  MAX_METADATA_BYTES,
+  MAX_TIMEOUT_MS,
+  MODEL_NAME_PATTERN,
+  PREDICTION_ID_PATTERN,
+  PREDICTION_STATUSES,
+  PRIORITIES,
+  type Prediction,
+  type PredictionError,
+  type PredictionMetrics,
+  type PredictionStatus,
+  type Priority,
+  predictionListSchema,
+  predictionSchema,
+  type WirePrediction,
+} from './prediction.ts';
+export { predictionToWire, type WireObject } from './prediction-to-wire.ts';
+export {
+  assertByteLength,
+  assertShape,
+  elementCount,
+  formatShape,
+  invalidInput,
+  MAX_ELEMENTS,
+  type Tensor,
+} from './tensor.ts';
+export {
+  assertTensorFits,
+  type ParsedTensor,
+  type TensorForm,
+  tensorFromJson,
+} from './tensor-from-json.ts';
+export { decodeTensors, encodeTensors } from './tensor-message.ts';
+export { type JsonTensor, tensorToJson } from './tensor-to-json.ts';

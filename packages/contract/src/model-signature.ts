@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { DATATYPES } from './datatypes.ts';
+
+/** What a model takes or gives under one name. */
+export const tensorSpecSchema = z
+  .object({
+    name: z.string(),
+    datatype: z.enum(DATATYPES),
+    /** -1 marks a dynamic dimension. */
+    shape: z.array(z.number().int().min(-1)),
+    /** NaN and infinities are accepted (for models that read NaN as "missing"). */
+    allowNonFinite: z.boolean().optional(),
+  })
+  .meta({ id: 'TensorSpec' });
+
+export type TensorSpec = z.infer<typeof tensorSpecSchema>;
+
+/** A version's inputs and outputs, and whether axis 0 of all of them counts rows. */
+export const modelSignatureSchema = z.object({
+  inputs: z.array(tensorSpecSchema),
+  outputs: z.array(tensorSpecSchema),
+  /** True if rows of several predictions may be stacked on axis 0. */
+  batchable: z.boolean(),
+  /** The most rows that one prediction may have. */
+  maxRows: z.number().int().positive(),
+});
+
+export type ModelSignature = z.infer<typeof modelSignatureSchema>;
