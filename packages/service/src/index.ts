@@ -1,1 +1,28 @@
-export {};
+export { Lifecycle } from './lifecycle.ts';
+export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
+export { assertGuarded, isLoopback } from './loopback.ts';
+export {
+  Counter,
+  createMetricsRegistry,
+  DURATION_BUCKETS_SECONDS,
+  Gauge,
+  Histogram,
+  type Registry,
+} from './metrics.ts';
+export {
+  closeServer,
+  type ListenOptions,
+  listen,
+  type ProbeOptions,
+  serveProbes,
+} from './probe-server.ts';
+export { type ProcessOptions, runProcess } from './run-process.ts';
+export {
+  integerText,
+  listText,
+  portText,
+  readSettings,
+  type Setting,
+  setting,
+} from './settings.ts';
+export { LOG_LEVELS, sharedSettings } from './shared-settings.ts';
