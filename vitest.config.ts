@@ -13,6 +13,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           fileParallelism: false,
+          // After the unit tests, for the same reason.
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
