@@ -48,6 +48,7 @@ export type ServedVersion = z.infer<typeof servedVersionSchema>;
 /** Running figures of one model on one worker; means are over recent batches. */
 export const modelStatsSchema = z.object({
   rowsPerSecond: z.number(),
+  predictionsPerSecond: z.number(),
   batches: z.number().int(),
   rows: z.number().int(),
   meanBatchRows: z.number(),

@@ -1,1 +1,27 @@
-export {};
+export { openBullQueue } from './bull-queues.ts';
+export { canceledError } from './cancellation.ts';
+export { type JobData, type JobResult, jobDataSchema, jobResultSchema } from './job-record.ts';
+export type { KnownModel, KnownVersion } from './known-model.ts';
+export {
+  INLINE_PAYLOAD_BYTES,
+  PayloadStore,
+  type StoredPayload,
+} from './payload-store.ts';
+export type { ListQuery, PredictionPage } from './prediction-list.ts';
+export {
+  PredictionQueue,
+  type PredictionQueueOptions,
+  type Submitted,
+} from './prediction-queue.ts';
+export type { WaitOptions } from './prediction-wait.ts';
+export type { QueueDepth } from './queue-depth.ts';
+export { checkRedis } from './redis-check.ts';
+export {
+  connectRedis,
+  type RedisConnectOptions,
+  type RedisRole,
+  withoutPassword,
+} from './redis-connection.ts';
+export { RegistryPublisher } from './registry-publisher.ts';
+export { type ModelTarget, RegistryReader } from './registry-reader.ts';
+export type { Submission } from './submission.ts';

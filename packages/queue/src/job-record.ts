@@ -1,0 +1,196 @@
+import {
+  decodeTensors,
+  encodeTensors,
+  isErrorCode,
+  type Prediction,
+  type PredictionError,
+  type PredictionStatus,
+  type Priority,
+  QuernError,
+} from '@quern/contract';
+import { z } from 'zod';
+import { INLINE_PAYLOAD_BYTES } from './payload-store.ts';
+import type { Submission } from './submission.ts';
+
+/**
+ * The one place where a prediction becomes a BullMQ job and back.
+ *
+ * A job's data holds what scheduling and people need; its tensors lie inside it only while they are
+ * small. A job's return value is a summary of the same kind. A failed job's reason is
+ * `CODE: message`, and the code tells `failed`, `canceled` and `expired` apart.
+ */
+const tensorFormSchema = z.enum(['nested', 'flat', 'base64']);
+
+export const jobDataSchema = z.object({
+  model: z.string(),
+  version: z.number().int().positive(),
+  rows: z.number().int().positive(),
+  lane: z.string(),
+  /** Size of the encoded input. */
+  bytes: z.number().int(),
+  form: tensorFormSchema,
+  /** Shapes by input name, for people. */
+  shapes: z.record(z.string(), z.string()),
+  outputs: z.array(z.string()).optional(),
+  priority: z.enum(['high', 'normal', 'low']),
+  deadlineAtMs: z.number().optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  /** The producer process that is told when it ends. */
+  replyTo: z.string().optional(),
+  /** The encoded input in base64; absent if it lies under its own key. */
+  input: z.string().optional(),
+});
+export type JobData = z.infer<typeof jobDataSchema>;
+
+export const jobResultSchema = z.object({
+  batchId: z.string(),
+  /** Rows and predictions in the batch. */
+  batchRows: z.number().int(),
+  batchEntries: z.number().int(),
+  /** Why the batch was formed when it was. */
+  reason: z.string(),
+  startedAtMs: z.number(),
+  queueTimeMs: z.number(),
+  collateTimeMs: z.number(),
+  inferenceTimeMs: z.number(),
+  splitTimeMs: z.number(),
+  storeTimeMs: z.number(),
+  executionProvider: z.string(),
+  /** Size of the encoded output. */
+  bytes: z.number().int(),
+  /** The encoded output in base64, or the key under which it lies. */
+  output: z.string().optional(),
+  outputKey: z.string().optional(),
+});
+export type JobResult = z.infer<typeof jobResultSchema>;
+
+/** BullMQ runs jobs without a priority before all others, so every job has one. */
+const BULL_PRIORITY: Readonly<Record<Priority, number>> = { high: 1, normal: 2, low: 3 };
+
+export function bullPriority(priority: Priority): number {
+  return BULL_PRIORITY[priority];
+}
+
+/** The job of a submission, and the payload to store beside it if it is too large to go inside. */
+export function jobDataFor(
+  submission: Submission,
+  createdAtMs: number,
+  replyTo: string,
+): { data: JobData; payload: Uint8Array } {
+  const { target, inputs, outputs, metadata, priority } = submission;
+  const payload = encodeTensors(inputs.tensors);
+  const timeoutMs = submission.timeoutMs ?? target.model.queue.timeoutMs;
+  const data: JobData = {
+    model: target.model.name,
+    version: target.version,
+    rows: inputs.rows,
+    lane: inputs.lane,
+    bytes: payload.byteLength,
+    form: inputs.form,
+    shapes: Object.fromEntries(
+      inputs.tensors.map((tensor) => [
+        tensor.name,
+        `${tensor.datatype}[${tensor.shape.join(',')}]`,
+      ]),
+    ),
+    priority,
+    replyTo,
+    ...(outputs !== undefined && { outputs: [...outputs] }),
+    ...(timeoutMs !== null && { deadlineAtMs: createdAtMs + timeoutMs }),
+    ...(metadata !== undefined && { metadata: { ...metadata } }),
+    ...(payload.byteLength <= INLINE_PAYLOAD_BYTES && {
+      input: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
+    }),
+  };
+  return { data, payload };
+}
+
+/** What is known of a job, whether it was read from Redis or told in a reply. */
+export interface JobView {
+  readonly id: string;
+  readonly data: JobData;
+  readonly createdAtMs: number;
+  readonly attempts: number;
+  readonly isLocked: boolean;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  readonly failedReason?: string;
+  readonly result?: JobResult;
+}
+
+/** The key under which a job's output must be read, if it is not inside. */
+export function outputKeyOf(view: JobView): string | undefined {
+  return view.finishedAtMs === undefined ? undefined : view.result?.outputKey;
+}
+
+/**
+ * The prediction that a job stands for.
+ * @param storedOutput the bytes under `outputKeyOf(view)`; null if their retention has ended
+ */
+export function predictionFromJob(view: JobView, storedOutput: Uint8Array | null): Prediction {
+  const { data, result } = view;
+  const status = statusOf(view);
+  const inline = result?.output === undefined ? null : Buffer.from(result.output, 'base64');
+  const encoded = status === 'succeeded' ? (inline ?? storedOutput) : null;
+  const startedAtMs = status === 'starting' ? undefined : (result?.startedAtMs ?? view.startedAtMs);
+  return {
+    id: view.id,
+    model: data.model,
+    version: data.version,
+    status,
+    form: data.form,
+    dataRemoved: status === 'succeeded' && encoded === null,
+    metrics: {
+      attempts: view.attempts,
+      ...(status === 'succeeded' &&
+        result !== undefined && {
+          queueTimeMs: result.queueTimeMs,
+          inferenceTimeMs: result.inferenceTimeMs,
+          batchSize: result.batchRows,
+        }),
+      ...(view.finishedAtMs !== undefined && {
+        totalTimeMs: Math.max(0, view.finishedAtMs - view.createdAtMs),
+      }),
+    },
+    createdAtMs: view.createdAtMs,
+    ...(encoded !== null && { outputs: decodeTensors(encoded) }),
+    ...(isFailure(status) && { error: errorFromReason(view.failedReason ?? '') }),
+    ...(startedAtMs !== undefined && { startedAtMs }),
+    ...(view.finishedAtMs !== undefined && { completedAtMs: view.finishedAtMs }),
+    ...(data.deadlineAtMs !== undefined && { deadlineAtMs: data.deadlineAtMs }),
+    ...(data.metadata !== undefined && { metadata: data.metadata }),
+  };
+}
+
+function statusOf(view: JobView): PredictionStatus {
+  if (view.finishedAtMs === undefined) return view.isLocked ? 'processing' : 'starting';
+  if (view.failedReason === undefined) return 'succeeded';
+  const { code } = errorFromReason(view.failedReason);
+  if (code === 'CANCELED') return 'canceled';
+  return code === 'DEADLINE_EXCEEDED' ? 'expired' : 'failed';
+}
+
+function isFailure(status: PredictionStatus): boolean {
+  return status === 'failed' || status === 'canceled' || status === 'expired';
+}
+
+/** A fault as the reason of a failed job. */
+export function reasonFromError(error: QuernError): string {
+  return `${error.code}: ${error.message}`;
+}
+
+const REASON = /^([A-Z_]+): ([\s\S]*)$/;
+
+/** The fault that a failed job's reason names; BullMQ's own reasons mean that workers were lost. */
+export function errorFromReason(reason: string): PredictionError {
+  const [, code, message] = REASON.exec(reason) ?? [];
+  if (code !== undefined && message !== undefined && isErrorCode(code)) {
+    return { code, message, retryable: new QuernError(code, message).retryable };
+  }
+  const isStalled = reason.includes('stalled');
+  return {
+    code: isStalled ? 'WORKER_LOST' : 'INTERNAL',
+    message: isStalled ? 'The workers that ran it vanished too many times.' : reason,
+    retryable: isStalled,
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Every key and channel of Quern in Redis. All of a model's keys carry the hash tag `{model}`, so a
+ * cluster keeps them in one slot and spreads models over shards.
+ */
+export const ROOT = 'quern';
+
+/** The prefix that BullMQ puts before `:<queue name>:`; the queue's name is the model's. */
+export function bullPrefix(model: string): string {
+  return `${ROOT}:{${model}}`;
+}
+
+/** A key that BullMQ owns: a job's hash, or a set such as `prioritized`. */
+export function bullKey(model: string, suffix: string): string {
+  return `${bullPrefix(model)}:${model}:${suffix}`;
+}
+
+/** The input of a prediction, where it is too large for the job. */
+export function inputKey(model: string, id: string): string {
+  return `${bullPrefix(model)}:input:${id}`;
+}
+
+/** A large result; each attempt writes its own, and the job names the one that counts. */
+export function resultKey(model: string, id: string, attempt: number): string {
+  return `${bullPrefix(model)}:result:${id}:${attempt}`;
+}
+
+/** Sorted set of result keys by time, for retention by count. */
+export function resultIndexKey(model: string): string {
+  return `${bullPrefix(model)}:results`;
+}
+
+/** Sorted set of prediction ids by creation time, for lists. */
+export function predictionIndexKey(model: string): string {
+  return `${bullPrefix(model)}:predictions`;
+}
+
+/** Channel on which workers hear of cancellations. */
+export function cancelChannel(model: string): string {
+  return `${bullPrefix(model)}:cancel`;
+}
+
+/** Channel of one producer process: predictions that it waits for have ended. */
+export function replyChannel(processId: string): string {
+  return `${ROOT}:reply:${processId}`;
+}
+
+/** Which model a client-chosen id belongs to, and what was asked under it. */
+export function reservationKey(id: string): string {
+  return `${ROOT}:id:${id}`;
+}
+
+/** Hash of every model that was ever served: name to record. */
+export const KNOWN_MODELS_KEY = `${ROOT}:{registry}:models`;
+/** Set of worker ids; each has a record that ends with its heartbeat. */
+export const WORKERS_KEY = `${ROOT}:{registry}:workers`;
+export const REGISTRY_CHANNEL = `${ROOT}:{registry}:changed`;
+
+export function workerKey(workerId: string): string {
+  return `${ROOT}:{registry}:worker:${workerId}`;
+}

@@ -1,0 +1,120 @@
+import { QuernError } from '@quern/contract';
+import { Redis, type RedisOptions } from 'ioredis';
+
+/**
+ * Producers fail fast, so that an HTTP caller hears of an outage at once; workers and subscribers wait
+ * and resume by themselves.
+ */
+export type RedisRole = 'producer' | 'worker' | 'subscriber';
+
+export interface RedisConnectOptions {
+  /** redis://, rediss:// or unix:///path/to/socket */
+  readonly url: string;
+  readonly role: RedisRole;
+  /** Shown in `CLIENT LIST`. */
+  readonly name: string;
+  /** How long to wait for the first connection. */
+  readonly waitMs: number;
+  /** Told once when the first attempt fails and waiting starts. */
+  readonly onWaiting?: (reason: string) => void;
+  /** Told of every later error; the connection heals itself. */
+  readonly onError: (error: Error) => void;
+}
+
+const COMMAND_TIMEOUT_MS = 5000;
+const MAX_RETRY_DELAY_MS = 500;
+
+const ROLE_OPTIONS = {
+  producer: {
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+  },
+  worker: { maxRetriesPerRequest: null },
+  subscriber: { maxRetriesPerRequest: null },
+} satisfies Record<RedisRole, RedisOptions>;
+
+/**
+ * Connects and waits until Redis answers.
+ * @throws QuernError `REDIS_UNAVAILABLE` when the wait is over; the connection is closed then
+ */
+export async function connectRedis(options: RedisConnectOptions): Promise<Redis> {
+  const redis = createClient(options);
+  let lastError: Error | undefined;
+  let isFirstError = true;
+  const noteError = (error: Error): void => {
+    lastError = error;
+    if (isFirstError) options.onWaiting?.(describe(error));
+    isFirstError = false;
+  };
+  redis.on('error', noteError);
+  try {
+    await untilReady(redis, options.waitMs);
+  } catch {
+    redis.disconnect();
+    throw new QuernError(
+      'REDIS_UNAVAILABLE',
+      `Redis at ${withoutPassword(options.url)} did not answer within ${options.waitMs} ms` +
+        `${lastError === undefined ? '' : ` (${describe(lastError)})`}. Start it, or set QUERN_REDIS_URL.`,
+    );
+  }
+  redis.off('error', noteError);
+  redis.on('error', options.onError);
+  return redis;
+}
+
+function createClient({ url, role, name }: RedisConnectOptions): Redis {
+  const shared = {
+    ...ROLE_OPTIONS[role],
+    connectionName: name,
+    retryStrategy: (attempt: number) => Math.min(20 * attempt, MAX_RETRY_DELAY_MS),
+    // After a failover the old primary refuses writes: connect again and send the command there.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+  } satisfies RedisOptions;
+  const socket = /^unix:\/\/(.+)$/.exec(url)?.[1];
+  if (socket !== undefined) return new Redis(socket, shared);
+  return new Redis(url, shared);
+}
+
+function untilReady(redis: Redis, waitMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('timeout')), waitMs);
+    redis.once('ready', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function describe(error: Error): string {
+  return error.message || (error as NodeJS.ErrnoException).code || error.name;
+}
+
+/** The address as it may be shown. */
+export function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@');
+}
+
+const CONNECTION_ERROR =
+  /connection is closed|stream isn't writeable|max retries per request|command timed out|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|^LOADING|^CLUSTERDOWN|^READONLY|^MASTERDOWN/i;
+
+/**
+ * What a producer tells its caller of a failed command: `REDIS_UNAVAILABLE` for an outage, also for
+ * memory that is full, else the error itself.
+ */
+export function redisFault(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof QuernError) return error;
+  if (CONNECTION_ERROR.test(error.message) || error.name === 'MaxRetriesPerRequestError') {
+    return new QuernError('REDIS_UNAVAILABLE', 'Redis cannot be reached; nothing was accepted.', {
+      cause: error,
+      details: { retryAfterSeconds: 1 },
+    });
+  }
+  if (error.message.startsWith('OOM')) {
+    return new QuernError('REDIS_UNAVAILABLE', 'Redis has no memory left; nothing was accepted.', {
+      cause: error,
+      details: { retryAfterSeconds: 5 },
+    });
+  }
+  return error;
+}

@@ -1,0 +1,169 @@
+import {
+  type ModelSignature,
+  QuernError,
+  type ServedModel,
+  servedModelSchema,
+  type WorkerRecord,
+  workerRecordSchema,
+} from '@quern/contract';
+import type { Redis } from 'ioredis';
+import type { z } from 'zod';
+import { KNOWN_MODELS_KEY, REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
+import { type KnownModel, type KnownVersion, mergeModel } from './known-model.ts';
+
+/** A model's version that predictions can be made for. */
+export interface ModelTarget {
+  readonly model: KnownModel;
+  readonly version: number;
+  readonly signature: ModelSignature;
+}
+
+const REFRESH_INTERVAL_MS = 2000;
+
+export interface RegistryReaderOptions {
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * What is served, from memory: read at the start, again whenever a worker announces a change, and every
+ * two seconds for what nobody announces (a worker's death, its figures).
+ */
+export class RegistryReader {
+  readonly #options: RegistryReaderOptions;
+  readonly #listeners = new Set<() => void>();
+  #models: ReadonlyMap<string, KnownModel> = new Map();
+  #workers: readonly WorkerRecord[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: RegistryReaderOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { subscriber, onError } = this.#options;
+    subscriber.on('message', this.#onMessage);
+    await subscriber.subscribe(REGISTRY_CHANNEL);
+    await this.refresh();
+    this.#timer = setInterval(() => void this.refresh().catch(onError), REFRESH_INTERVAL_MS);
+  }
+
+  readonly #onMessage = (channel: string): void => {
+    if (channel === REGISTRY_CHANNEL) void this.refresh().catch(this.#options.onError);
+  };
+
+  /** Known models by name. */
+  models(): KnownModel[] {
+    return [...this.#models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  model(name: string): KnownModel | undefined {
+    return this.#models.get(name);
+  }
+
+  /** Workers with a live heartbeat. */
+  workers(): readonly WorkerRecord[] {
+    return this.#workers;
+  }
+
+  /** Calls back after every refresh; returns the way to stop. */
+  onRefresh(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * The model to predict with. A known model without a live worker is fine: its predictions wait.
+   * @param version absent for the default: the newest version that is ready, else the newest
+   * @throws QuernError `MODEL_NOT_FOUND`, `VERSION_NOT_FOUND`; `MODEL_UNAVAILABLE` if workers run but
+   *   cannot load it
+   */
+  async resolve(name: string, version?: string): Promise<ModelTarget> {
+    // A model may have come up a moment ago: look once more before saying no.
+    if (!this.#models.has(name)) await this.refresh();
+    const model = this.#models.get(name);
+    if (model === undefined) throw modelNotFound(name, this.models());
+    const candidate = version === undefined ? defaultVersion(model) : namedVersion(model, version);
+    if (candidate.signature === undefined || candidate.state === 'unhealthy') {
+      throw new QuernError(
+        'MODEL_UNAVAILABLE',
+        `Model ${name} version ${candidate.version} cannot be loaded: ${candidate.reason ?? 'no worker has read it yet'}`,
+        { details: { retryAfterSeconds: 5 } },
+      );
+    }
+    return { model, version: candidate.version, signature: candidate.signature };
+  }
+
+  /** Reads the registry now; joins a refresh that is under way. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #read(): Promise<void> {
+    const { redis } = this.#options;
+    const [records, ids] = await Promise.all([
+      redis.hgetall(KNOWN_MODELS_KEY),
+      redis.smembers(WORKERS_KEY),
+    ]);
+    const texts = ids.length === 0 ? [] : await redis.mget(...ids.map(workerKey));
+    const dead = ids.filter((_, i) => texts[i] === null);
+    if (dead.length > 0) await redis.srem(WORKERS_KEY, ...dead);
+    const workers = texts.flatMap((text) => parseRecord(workerRecordSchema, text));
+    const known = Object.values(records).flatMap((text) => parseRecord(servedModelSchema, text));
+    this.#workers = workers;
+    this.#models = new Map(
+      known.map((model: ServedModel) => [model.name, mergeModel(model, workers)]),
+    );
+    for (const listener of this.#listeners) listener();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#listeners.clear();
+    this.#options.subscriber.off('message', this.#onMessage);
+  }
+}
+
+/** Records of another release that this one cannot read are passed over. */
+function parseRecord<T>(schema: z.ZodType<T>, text: string | null): T[] {
+  if (text === null) return [];
+  const parsed = schema.safeParse(JSON.parse(text));
+  return parsed.success ? [parsed.data] : [];
+}
+
+function defaultVersion(model: KnownModel): KnownVersion {
+  const version =
+    model.versions.find(({ state }) => state === 'ready') ??
+    model.versions.find(({ signature }) => signature !== undefined) ??
+    model.versions[0];
+  if (version === undefined) {
+    throw new QuernError('MODEL_UNAVAILABLE', `Model ${model.name} has no version.`);
+  }
+  return version;
+}
+
+function namedVersion(model: KnownModel, version: string): KnownVersion {
+  const found = model.versions.find((candidate) => String(candidate.version) === version);
+  if (found !== undefined) return found;
+  const known = model.versions.map((candidate) => candidate.version).join(', ');
+  throw new QuernError(
+    'VERSION_NOT_FOUND',
+    `Model ${model.name} has no version ${JSON.stringify(version.slice(0, 40))}, expected one of ${known}.`,
+  );
+}
+
+function modelNotFound(name: string, models: readonly KnownModel[]): QuernError {
+  const shown = models.slice(0, 10).map((model) => model.name);
+  const more = models.length > shown.length ? ', ...' : '';
+  const known =
+    shown.length === 0 ? 'no model is known yet' : `known are ${shown.join(', ')}${more}`;
+  return new QuernError(
+    'MODEL_NOT_FOUND',
+    `Unknown model ${JSON.stringify(name.slice(0, 64))}; ${known}.`,
+  );
+}

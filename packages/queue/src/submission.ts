@@ -1,0 +1,16 @@
+import type { ModelInputs, Priority } from '@quern/contract';
+import type { ModelTarget } from './registry-reader.ts';
+
+/** A prediction to make: inputs that already fit the target's signature. */
+export interface Submission {
+  readonly target: ModelTarget;
+  readonly inputs: ModelInputs;
+  /** Names of the outputs wanted; all if absent. */
+  readonly outputs?: readonly string[];
+  /** Chosen by the client: a repetition with the same content returns the same prediction. */
+  readonly id?: string;
+  readonly priority: Priority;
+  /** Overrides the model's own timeout. */
+  readonly timeoutMs?: number;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
