@@ -59,6 +59,13 @@ function fingerprintOfDependencies() {
 function isInstalled(fingerprint) {
   if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== fingerprint) return false;
   return packageFolders()
-    .filter((folder) => existsSync(inRoot('packages', folder, 'package.json')))
+    .filter(hasDependencies)
     .every((folder) => existsSync(inRoot('packages', folder, 'node_modules')));
+}
+
+function hasDependencies(folder) {
+  const path = inRoot('packages', folder, 'package.json');
+  if (!existsSync(path)) return false;
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(path, 'utf8'));
+  return Object.keys({ ...dependencies, ...devDependencies }).length > 0;
 }
