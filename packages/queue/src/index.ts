@@ -1,5 +1,8 @@
 export { openBullQueue } from './bull-queues.ts';
+export { CancelListener } from './cancel-listener.ts';
 export { canceledError } from './cancellation.ts';
+export { Consumer, type ConsumerOptions, ReturnToQueue } from './consumer.ts';
+export { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 export { type JobData, type JobResult, jobDataSchema, jobResultSchema } from './job-record.ts';
 export type { KnownModel, KnownVersion } from './known-model.ts';
 export {
@@ -15,6 +18,7 @@ export {
 } from './prediction-queue.ts';
 export type { WaitOptions } from './prediction-wait.ts';
 export type { QueueDepth } from './queue-depth.ts';
+export type { QueuedPrediction } from './queued-prediction.ts';
 export { checkRedis } from './redis-check.ts';
 export {
   connectRedis,

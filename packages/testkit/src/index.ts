@@ -1,1 +1,3 @@
-export {};
+export { eventually } from './eventually.ts';
+export { freePort } from './free-port.ts';
+export { TestRedis, type TestRedisOptions } from './redis-server.ts';

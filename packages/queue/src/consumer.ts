@@ -1,0 +1,156 @@
+import { type QuernError, toQuernError } from '@quern/contract';
+import {
+  DelayedError,
+  type Job,
+  MetricsTime,
+  UnrecoverableError,
+  WaitingError,
+  Worker,
+} from 'bullmq';
+import type { Redis } from 'ioredis';
+import { canceledError } from './cancellation.ts';
+import { type JobResult, reasonFromError } from './job-record.ts';
+import { bullKey, bullPrefix } from './keys.ts';
+import { type QueuedPrediction, queuedPrediction } from './queued-prediction.ts';
+import { ReplyPublisher } from './reply-publisher.ts';
+
+/**
+ * Thrown by a handler that did not run a prediction: it goes back to the queue at once, before the
+ * others of its class, or after a delay. It costs no attempt.
+ */
+export class ReturnToQueue extends Error {
+  readonly delayMs: number;
+
+  constructor(reason: string, delayMs = 0) {
+    super(reason);
+    this.name = 'ReturnToQueue';
+    this.delayMs = delayMs;
+  }
+}
+
+export interface ConsumerOptions {
+  /** A connection of role `worker`; each consumer adds one of its own for blocking. */
+  readonly redis: Redis;
+  readonly model: string;
+  /** Shown on the board as the worker that ran a job. */
+  readonly workerName: string;
+  /** Predictions held at a time. */
+  readonly concurrency: number;
+  /** A worker that does not renew a lock for this long has lost the job. */
+  readonly lockDurationMs: number;
+  /** How often jobs of lost workers are looked for. */
+  readonly stalledIntervalMs: number;
+  /** Resolves with the summary, or throws a QuernError (retried if it is retryable) or ReturnToQueue. */
+  readonly handler: (prediction: QueuedPrediction) => Promise<JobResult>;
+  readonly onError: (error: Error) => void;
+}
+
+/** A job that lost this many workers is failed: more likely it kills them. */
+const MAX_STALLED_COUNT = 20;
+/** An idle worker asks again after this, should a wake-up be lost. */
+const DRAIN_DELAY_SECONDS = 2;
+
+/**
+ * Fetches the predictions of one model. Locks, retries and the recovery of lost jobs are BullMQ's own;
+ * the processor only hands each job to the handler and says how it ended.
+ */
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #worker: Worker;
+  readonly #replies: ReplyPublisher;
+  readonly #held = new Map<string, AbortController>();
+  #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ConsumerOptions) {
+    const { redis, model, onError } = options;
+    this.#options = options;
+    this.#replies = new ReplyPublisher(redis, onError);
+    this.#worker = new Worker(model, (job, token) => this.#process(job, token), {
+      autorun: false,
+      connection: redis,
+      prefix: bullPrefix(model),
+      name: options.workerName,
+      concurrency: options.concurrency,
+      lockDuration: options.lockDurationMs,
+      stalledInterval: options.stalledIntervalMs,
+      maxStalledCount: MAX_STALLED_COUNT,
+      drainDelay: DRAIN_DELAY_SECONDS,
+      metrics: { maxDataPoints: MetricsTime.TWO_WEEKS },
+    });
+    this.#worker.on('completed', (job) => this.#replies.add(job));
+    this.#worker.on('failed', (job) => {
+      if (job !== undefined) this.#replies.add(job);
+    });
+    this.#worker.on('error', onError);
+  }
+
+  /** Starts fetching. */
+  start(): void {
+    this.#running ??= this.#worker.run().catch(this.#options.onError);
+  }
+
+  get concurrency(): number {
+    return this.#worker.concurrency;
+  }
+
+  set concurrency(concurrency: number) {
+    this.#worker.concurrency = concurrency;
+  }
+
+  /** Gives up a prediction that this consumer holds, because its client canceled it. */
+  cancel(id: string): void {
+    this.#held.get(id)?.abort(canceledError());
+  }
+
+  async #process(job: Job, token: string | undefined): Promise<JobResult> {
+    const id = job.id ?? '';
+    const controller = new AbortController();
+    this.#held.set(id, controller);
+    try {
+      return await this.#options.handler(queuedPrediction(job, controller.signal));
+    } catch (error) {
+      if (error instanceof ReturnToQueue) throw await this.#giveBack(job, token, error);
+      throw jobError(toQuernError(error));
+    } finally {
+      this.#held.delete(id);
+    }
+  }
+
+  /** Moves the job back; the error returned tells BullMQ that it has been moved already. */
+  async #giveBack(job: Job, token: string | undefined, { delayMs }: ReturnToQueue): Promise<Error> {
+    if (delayMs > 0) {
+      await job.moveToDelayed(Date.now() + delayMs, token);
+      return new DelayedError();
+    }
+    await job.moveToWait(token);
+    // BullMQ wakes nobody for a job that is put back with a priority.
+    await this.#options.redis.zadd(bullKey(this.#options.model, 'marker'), 0, '0');
+    return new WaitingError();
+  }
+
+  /** Stops fetching; what is held goes on. */
+  async pause(): Promise<void> {
+    await this.#worker.pause(true);
+  }
+
+  /** Stops fetching and resolves when every held prediction has ended or gone back. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    await this.#worker.close();
+    await this.#running;
+    this.#replies.flush();
+  }
+}
+
+/** BullMQ stores the message as the reason, and the stack, which would only show our own frames. */
+function jobError(error: QuernError): Error {
+  const reason = reasonFromError(error);
+  const wrapped = error.retryable ? new Error(reason) : new UnrecoverableError(reason);
+  wrapped.stack = reason;
+  return wrapped;
+}

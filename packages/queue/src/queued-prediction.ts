@@ -1,0 +1,42 @@
+import { QuernError } from '@quern/contract';
+import type { Job } from 'bullmq';
+import { type JobData, jobDataSchema } from './job-record.ts';
+import { inputKey, resultKey } from './keys.ts';
+
+/** A prediction that a worker has fetched and now owns. */
+export interface QueuedPrediction {
+  readonly id: string;
+  readonly data: JobData;
+  readonly createdAtMs: number;
+  /** 1 at the first start; counts returns to the queue as well. */
+  readonly attempt: number;
+  /** The encoded input, or the key under which it lies. */
+  readonly input: { readonly inline: Uint8Array } | { readonly key: string };
+  /** Where a large result of this attempt goes. */
+  readonly resultKey: string;
+  /** Aborted when the client cancels it. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws QuernError `INVALID_REQUEST` if the job is not one of ours */
+export function queuedPrediction(job: Job, signal: AbortSignal): QueuedPrediction {
+  const parsed = jobDataSchema.safeParse(job.data);
+  if (job.id === undefined || !parsed.success) {
+    throw new QuernError(
+      'INVALID_REQUEST',
+      'The job was not made by Quern: its data cannot be read.',
+    );
+  }
+  const { id } = job;
+  const { model, input } = parsed.data;
+  return {
+    id,
+    data: parsed.data,
+    createdAtMs: job.timestamp,
+    attempt: job.attemptsStarted,
+    input:
+      input === undefined ? { key: inputKey(model, id) } : { inline: Buffer.from(input, 'base64') },
+    resultKey: resultKey(model, id, job.attemptsStarted),
+    signal,
+  };
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
+
+export interface TestRedisOptions {
+  /** `always` makes every acknowledged write survive kill -9 of the server. Default: no file at all. */
+  readonly appendfsync?: 'always' | 'everysec';
+}
+
+const READY_TIMEOUT_MS = 10_000;
+
+/** A private Redis on a free port, with a data folder of its own that goes when it stops. */
+export class TestRedis {
+  readonly url: string;
+  readonly port: number;
+  readonly #directory: string;
+  readonly #options: TestRedisOptions;
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, directory: string, options: TestRedisOptions) {
+    this.port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
+    const directory = await mkdtemp(join(tmpdir(), 'quern-redis-'));
+    const server = new TestRedis(await freePort(), directory, options);
+    await server.start();
+    return server;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Starts the server (again, over the same data) and waits until it answers. */
+  async start(): Promise<void> {
+    const { appendfsync } = this.#options;
+    const persistence =
+      appendfsync === undefined
+        ? ['--appendonly', 'no']
+        : ['--appendonly', 'yes', '--appendfsync', appendfsync];
+    const child = spawn(
+      process.env['QUERN_REDIS_SERVER'] ?? 'redis-server',
+      [
+        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory],
+        ...['--save', '', '--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
+        ...persistence,
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
+    this.#process = child;
+    await Promise.race([
+      this.#untilReady(),
+      once(child, 'error').then(([error]) => Promise.reject(error)),
+      once(child, 'exit').then(([code]) =>
+        Promise.reject(new Error(`redis-server ended with ${code}; is it installed?`)),
+      ),
+    ]);
+  }
+
+  async #untilReady(): Promise<void> {
+    const client = new Redis(this.url, {
+      lazyConnect: true,
+      retryStrategy: () => 10,
+      maxRetriesPerRequest: null,
+      commandTimeout: READY_TIMEOUT_MS,
+    });
+    client.on('error', () => {});
+    await client.ping();
+    client.disconnect();
+  }
+
+  /** Ends the server as a power cut would; its files stay. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Ends the server and removes its data. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
