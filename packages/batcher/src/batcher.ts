@@ -1,0 +1,359 @@
+import { BatcherCounters, type BatcherStats } from './batcher-stats.ts';
+import type { Clock } from './clock.ts';
+import { type Decision, decide } from './decide.ts';
+import type { Batch, BatchResult, Entry } from './entry.ts';
+import { type DropReason, EntryDropped } from './entry-dropped.ts';
+import { type InFlightBatch, InstanceSlot } from './instance-slot.ts';
+import { Lane } from './lane.ts';
+import { LaneProfiles } from './lane-profiles.ts';
+import { QueuedEntry } from './queued-entry.ts';
+import { assertSettings, type BatchingSettings } from './settings.ts';
+import { WakeUp } from './wake-up.ts';
+
+/** Told of each batch when it has been handed over. */
+export interface BatchFormed<P> {
+  readonly batch: Batch<P>;
+  /** The batch's rows as a share of `maxBatchSize`. */
+  readonly fillRatio: number;
+  /** How long each entry had waited since its arrival, in the batch's order. */
+  readonly queueTimesMs: readonly number[];
+}
+
+export interface BatcherOptions<P, R> {
+  readonly settings: BatchingSettings;
+  /** How many instances there are, or their keys; see `setInstances`. */
+  readonly instances: number | readonly number[];
+  readonly clock: Clock;
+  /**
+   * Runs a batch. Called for at most two batches for each instance at a time: one that runs and one
+   * that is prefetched. The batch names the instance it was formed for; a handler that balances by
+   * itself may choose another. Resolves to one outcome per entry when the instance is free again;
+   * rejects if all entries fail with that error. Calls may end in any order.
+   */
+  readonly run: (batch: Batch<P>) => Promise<BatchResult<R>>;
+  /**
+   * What is known of run times, and where what is learnt goes.
+   *
+   * @default nothing is known
+   */
+  readonly profiles?: LaneProfiles;
+  /** Must not throw. */
+  readonly onBatch?: (formed: BatchFormed<P>) => void;
+}
+
+export interface DrainOptions {
+  /**
+   * What becomes of entries that no run has taken: `return` drops them as `drained`, so that they can
+   * be given back; `run` still runs them, without waiting for more.
+   *
+   * @default 'return'
+   */
+  readonly queued?: 'return' | 'run';
+}
+
+/**
+ * Gathers entries into batches: many `submit()` in, few `run(batch)` out.
+ *
+ * The batcher is `open` until `drain()` (`draining`: nothing is accepted) or `close()` (`closed`: what
+ * is queued is dropped as well). An entry is queued from `submit()` until it is taken into a batch or
+ * dropped: as `aborted` when its signal says so, as `expired` at its deadline, as `drained` or `closed`.
+ * Taken, it is the run's, and its promise settles with its outcome.
+ *
+ * When to form which batch is `decide`'s business. It is asked once for each turn of the event loop
+ * in which something changed, and when the time comes that it named; nothing is polled.
+ */
+export class Batcher<P, R> {
+  /** What is known of run times; it grows with every batch. */
+  readonly profiles: LaneProfiles;
+  readonly #run: BatcherOptions<P, R>['run'];
+  readonly #onBatch: BatcherOptions<P, R>['onBatch'];
+  readonly #clock: Clock;
+  readonly #configured: BatchingSettings;
+  readonly #counters = new BatcherCounters();
+  readonly #lanes = new Map<string, Lane<P, R>>();
+  readonly #slots = new Map<number, InstanceSlot<P, R>>();
+  readonly #wakeUp: WakeUp;
+  #settings: BatchingSettings;
+  #activeSlots: InstanceSlot<P, R>[] = [];
+  #state: 'open' | 'draining' | 'closed' = 'open';
+  #lastBatchId = 0;
+  /** No queued entry has an earlier deadline. */
+  #nextDeadlineAtMs = Number.POSITIVE_INFINITY;
+  #drained: Promise<void> | undefined;
+  #resolveDrained: (() => void) | undefined;
+
+  /** @throws RangeError for settings that make no sense. */
+  constructor(options: BatcherOptions<P, R>) {
+    assertSettings(options.settings);
+    this.#configured = options.settings;
+    this.#settings = options.settings;
+    this.#clock = options.clock;
+    this.#run = options.run;
+    this.#onBatch = options.onBatch;
+    this.profiles = options.profiles ?? new LaneProfiles();
+    this.#wakeUp = new WakeUp(options.clock, () => this.#formBatches());
+    this.setInstances(options.instances);
+  }
+
+  /**
+   * Resolves or rejects with the entry's outcome.
+   *
+   * @throws EntryDropped (as a rejection) if no run took the entry: it was aborted, it expired, the
+   *   batcher drains or is closed, or it has more rows than `maxBatchSize`.
+   */
+  submit(entry: Entry<P>): Promise<R> {
+    this.#counters.submitted += 1;
+    const refusal = this.#refusal(entry);
+    if (refusal !== undefined) return Promise.reject(this.#dropped(refusal, entry));
+    return new Promise<R>((resolve, reject) => {
+      const queued = new QueuedEntry<P, R>(entry, resolve, reject, this.#abort);
+      queued.listenForAbort();
+      this.#laneOf(entry).add(queued);
+      this.#counters.queued(entry.rows);
+      if (queued.deadlineAtMs < this.#nextDeadlineAtMs)
+        this.#nextDeadlineAtMs = queued.deadlineAtMs;
+      this.#wakeUp.soon();
+    });
+  }
+
+  /**
+   * Says which instances can run batches now: so many (0, 1, ...), or those with these keys. Instances
+   * that go keep their batches until these end. With none, entries wait.
+   */
+  setInstances(instances: number | readonly number[]): void {
+    const keys = typeof instances === 'number' ? [...Array(instances).keys()] : instances;
+    const slots = keys.map((key) => this.#slots.get(key) ?? new InstanceSlot<P, R>(key));
+    for (const slot of slots) this.#slots.set(slot.instance, slot);
+    this.#activeSlots = slots;
+    for (const slot of this.#slots.values()) this.#forgetIfGone(slot);
+    this.#wakeUp.soon();
+  }
+
+  /**
+   * Keeps batches below `maxBatchSize` from now on, e.g. after a device ran out of memory. An entry
+   * with more rows runs alone.
+   */
+  limitBatchSize(rows: number): void {
+    const maxBatchSize = Math.max(1, Math.min(this.#configured.maxBatchSize, Math.floor(rows)));
+    this.#settings = { ...this.#configured, maxBatchSize };
+    this.#wakeUp.soon();
+  }
+
+  /** Accepts nothing more; resolves when nothing is queued and no batch is running. */
+  drain({ queued = 'return' }: DrainOptions = {}): Promise<void> {
+    if (this.#state === 'open') this.#state = 'draining';
+    if (queued === 'return') this.#dropAll('drained');
+    this.#wakeUp.soon();
+    return this.#whenDrained();
+  }
+
+  /** Drops what is queued; resolves when no batch is running. Can be called again. */
+  close(): Promise<void> {
+    this.#state = 'closed';
+    this.#dropAll('closed');
+    this.#wakeUp.cancel();
+    return this.#whenDrained();
+  }
+
+  stats(): BatcherStats {
+    const { dropped, batches, ...counters } = this.#counters;
+    let oldestArrivedAtMs: number | undefined;
+    for (const lane of this.#lanes.values()) {
+      oldestArrivedAtMs = Math.min(oldestArrivedAtMs ?? Infinity, lane.oldestArrivedAtMs);
+    }
+    return {
+      ...counters,
+      oldestArrivedAtMs,
+      instances: this.#activeSlots.length,
+      idleInstances: this.#activeSlots.filter((slot) => slot.state === 'idle').length,
+      dropped: { ...dropped },
+      batches: { ...batches },
+    };
+  }
+
+  #formBatches(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#dropExpired(nowMs);
+    let untilMs: number | undefined;
+    while (this.#lanes.size > 0) {
+      const decision = decide(nowMs, {
+        lanes: this.#lanes.values(),
+        instances: this.#activeSlots,
+        profiles: this.profiles,
+        settings: this.#settings,
+        draining: this.#state !== 'open',
+      });
+      if (decision.kind === 'wait') {
+        untilMs = decision.untilMs;
+        break;
+      }
+      this.#dispatch(nowMs, decision);
+    }
+    const deadlineAtMs = this.#lanes.size > 0 ? this.#nextDeadlineAtMs : Infinity;
+    this.#wakeUp.at(Math.min(untilMs ?? Infinity, deadlineAtMs));
+    this.#checkDrained();
+  }
+
+  #dispatch(
+    nowMs: number,
+    decision: Extract<Decision<Lane<P, R>, InstanceSlot<P, R>>, { kind: 'run' }>,
+  ): void {
+    const { lane, instance: slot, reason } = decision;
+    const queued = lane.take(decision.maxRows, decision.maxEntries);
+    if (lane.entries === 0) this.#lanes.delete(lane.name);
+    let rows = 0;
+    for (const { entry } of queued) rows += entry.rows;
+    const batch: Batch<P> = {
+      id: ++this.#lastBatchId,
+      lane: lane.name,
+      entries: queued.map(({ entry }) => entry),
+      rows,
+      reason,
+      formedAtMs: nowMs,
+      instance: slot.instance,
+      prefetched: slot.state === 'running',
+    };
+    const profile = this.profiles.of(lane.name);
+    if (decision.probe) profile.probeStarted(decision.maxRows);
+    const inFlight = { batch, queued, slot, expectedRunMs: profile.estimateMs(rows) };
+    slot.accept(inFlight, nowMs);
+    for (const taken of queued) {
+      taken.stopListening();
+      this.#counters.unqueued(taken.entry.rows);
+    }
+    this.#counters.batchFormed(batch);
+    void this.#runBatch(inFlight);
+    this.#onBatch?.({
+      batch,
+      fillRatio: rows / this.#configured.maxBatchSize,
+      queueTimesMs: batch.entries.map((entry) => nowMs - entry.arrivedAtMs),
+    });
+  }
+
+  async #runBatch(inFlight: InFlightBatch<P, R>): Promise<void> {
+    let result: BatchResult<R>;
+    try {
+      result = await this.#run(inFlight.batch);
+      assertOutcomes(inFlight.batch, result);
+    } catch (error) {
+      const outcome = { ok: false, error } as const;
+      result = { outcomes: inFlight.queued.map(() => outcome) };
+    }
+    const allSucceeded = this.#settle(inFlight, result);
+    this.#release(inFlight, allSucceeded && (result.timeIsTypical ?? true));
+  }
+
+  /** Settles each entry; true if all succeeded. */
+  #settle({ queued }: InFlightBatch<P, R>, { outcomes }: BatchResult<R>): boolean {
+    let failed = 0;
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.ok) {
+        queued[index]?.resolve(outcome.value);
+      } else {
+        failed += 1;
+        queued[index]?.reject(outcome.error);
+      }
+    }
+    this.#counters.failed += failed;
+    this.#counters.succeeded += outcomes.length - failed;
+    return failed === 0;
+  }
+
+  #release(inFlight: InFlightBatch<P, R>, learn: boolean): void {
+    const { batch, slot } = inFlight;
+    this.#counters.batchEnded(batch);
+    const runMs = slot.release(inFlight, this.#clock.nowMs());
+    if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
+    this.#forgetIfGone(slot);
+    // With less than a batch waiting, those whose results come now may bring more at once.
+    if (this.#counters.queuedRows >= this.#settings.maxBatchSize) this.#formBatches();
+    else this.#wakeUp.soon();
+  }
+
+  readonly #abort = (queued: QueuedEntry<P, R>): void => {
+    this.#lanes.get(queued.entry.lane)?.remove(queued);
+    this.#drop(queued, 'aborted');
+    this.#wakeUp.soon();
+  };
+
+  #dropExpired(nowMs: number): void {
+    if (nowMs < this.#nextDeadlineAtMs) return;
+    this.#nextDeadlineAtMs = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) {
+      for (let queued = lane.takeExpired(nowMs); queued; queued = lane.takeExpired(nowMs)) {
+        this.#drop(queued, 'expired');
+      }
+      this.#nextDeadlineAtMs = Math.min(this.#nextDeadlineAtMs, lane.earliestDeadlineAtMs);
+    }
+  }
+
+  #dropAll(reason: DropReason): void {
+    for (const lane of this.#lanes.values()) {
+      for (let queued = lane.takeHead(); queued; queued = lane.takeHead()) {
+        this.#drop(queued, reason);
+      }
+    }
+  }
+
+  /** Rejects an entry that was taken out of its lane. */
+  #drop(queued: QueuedEntry<P, R>, reason: DropReason): void {
+    const { entry } = queued;
+    if (this.#lanes.get(entry.lane)?.entries === 0) this.#lanes.delete(entry.lane);
+    queued.stopListening();
+    this.#counters.unqueued(entry.rows);
+    queued.reject(this.#dropped(reason, entry));
+  }
+
+  #refusal(entry: Entry<P>): DropReason | undefined {
+    if (this.#state !== 'open') return this.#state === 'closed' ? 'closed' : 'drained';
+    const { rows } = entry;
+    if (!Number.isSafeInteger(rows) || rows < 1 || rows > this.#configured.maxBatchSize) {
+      return 'oversized';
+    }
+    if (entry.signal?.aborted) return 'aborted';
+    if (entry.deadlineAtMs !== undefined && entry.deadlineAtMs <= this.#clock.nowMs()) {
+      return 'expired';
+    }
+    return undefined;
+  }
+
+  #dropped(reason: DropReason, entry: Entry<P>): EntryDropped {
+    this.#counters.dropped[reason] += 1;
+    return EntryDropped.because(reason, entry, this.#configured.maxBatchSize);
+  }
+
+  #laneOf({ lane: name }: Entry<P>): Lane<P, R> {
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      lane = new Lane<P, R>(name);
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #forgetIfGone(slot: InstanceSlot<P, R>): void {
+    if (slot.state === 'idle' && !this.#activeSlots.includes(slot)) {
+      this.#slots.delete(slot.instance);
+    }
+  }
+
+  #whenDrained(): Promise<void> {
+    this.#drained ??= new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+    });
+    this.#checkDrained();
+    return this.#drained;
+  }
+
+  #checkDrained(): void {
+    const { queuedEntries, inFlightBatches } = this.#counters;
+    if (queuedEntries === 0 && inFlightBatches === 0) this.#resolveDrained?.();
+  }
+}
+
+function assertOutcomes(batch: Batch<unknown>, { outcomes }: BatchResult<unknown>): void {
+  if (outcomes.length === batch.entries.length) return;
+  throw new Error(
+    `the run of batch ${batch.id} returned ${outcomes.length} outcomes, expected one for each of its ${batch.entries.length} entries`,
+  );
+}
