@@ -1,1 +1,36 @@
-export {};
+export { type InspectOptions, inspectModel } from './inspect/inspect-model.ts';
+export {
+  loadRepository,
+  type RepositoryModel,
+  type RepositoryScan,
+} from './repository/load-repository.ts';
+export {
+  EXECUTION_PROVIDERS,
+  type ExecutionProvider,
+  type ModelConfig,
+  modelConfigSchema,
+} from './repository/model-config.ts';
+export { formatProblem, type RepositoryProblem } from './repository/repository-problem.ts';
+export type { ModelVersion } from './repository/versions.ts';
+export type { PayloadStore } from './runner/payload-store.ts';
+export type { RespawnPolicy } from './runner/respawn-policy.ts';
+export { PLACES_PER_RUNNER, Runner, type RunnerOptions, startRunner } from './runner/runner.ts';
+export type {
+  EntryError,
+  RunnerBatch,
+  RunnerBatchResult,
+  RunnerEntry,
+  RunnerOutcome,
+  RunnerResult,
+} from './runner/runner-batch.ts';
+export { RunnerFault } from './runner/runner-fault.ts';
+export {
+  type LoadedModel,
+  type ProfilePoint,
+  type RunnerModel,
+  toRunnerModel,
+  type WarmupSettings,
+} from './runner/runner-model.ts';
+export { RunnerPool, type RunnerPoolOptions, type RunnerPoolStatus } from './runner/runner-pool.ts';
+export type { RunnerEntryPoint, RunnerExit, RunnerLog } from './runner/runner-process.ts';
+export { serveRunner } from './runner/serve-runner.ts';

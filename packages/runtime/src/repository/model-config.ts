@@ -1,0 +1,97 @@
+import { batchingSettingsSchema, queueSettingsSchema } from '@quern/contract';
+import { z } from 'zod';
+
+/** The execution providers that a model may name, in its order of preference. */
+export const EXECUTION_PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
+export type ExecutionProvider = (typeof EXECUTION_PROVIDERS)[number];
+
+const batching = batchingSettingsSchema.shape;
+const queue = queueSettingsSchema.shape;
+const retention = queue.retention.shape;
+
+const DAY_SECONDS = 86_400;
+const positiveInteger = z.number().int().positive();
+
+const versionsSchema = z.union(
+  [
+    z.literal('all'),
+    z.strictObject({ latest: positiveInteger }),
+    z.strictObject({ specific: z.array(positiveInteger).nonempty() }),
+  ],
+  { error: 'expected all, {latest: 2} or {specific: [1, 3]} with positive integers' },
+);
+
+/**
+ * `model.yaml`: every key is optional and has a default, an unknown key is an error.
+ * What the ONNX file says itself (inputs, outputs, datatypes, shapes) is not repeated here.
+ */
+export const modelConfigSchema = z.strictObject({
+  description: z.string().optional(),
+  license: z.string().optional(),
+  origin: z.string().optional(),
+  /** Which version folders are served; the newest one unless told otherwise. */
+  versions: versionsSchema.default({ latest: 1 }),
+  batching: z
+    .strictObject({
+      mode: batching.mode.default('auto'),
+      maxBatchSize: batching.maxBatchSize.default(32),
+      maxQueueDelayMs: batching.maxQueueDelayMs.default(0),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      maxSize: queue.maxSize.default(10_000),
+      timeoutMs: queue.timeoutMs.default(null),
+      attempts: queue.attempts.default(3),
+      retention: z
+        .strictObject({
+          succeeded: retainSchema(retention.succeeded.shape, DAY_SECONDS),
+          failed: retainSchema(retention.failed.shape, 7 * DAY_SECONDS),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  instances: z
+    .strictObject({
+      /** Loaded sessions, each in a process of its own. */
+      count: positiveInteger.default(1),
+      /** Threads that one session computes with. */
+      threads: positiveInteger.default(1),
+    })
+    .prefault({}),
+  /** Tried in this order; the first that loads the model is used. */
+  executionProviders: z.array(z.enum(EXECUTION_PROVIDERS)).nonempty().default(['cpu']),
+  /** A run that takes longer is ended, with the process it runs in. */
+  runTimeoutMs: positiveInteger.default(30_000),
+  warmup: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Whole shapes by input name; needed where a dynamic dimension other than the rows takes few values. */
+      shapes: z.record(z.string(), z.array(z.number().int().nonnegative())).optional(),
+      /** How long the measuring of batch sizes may take. */
+      budgetMs: positiveInteger.default(2000),
+    })
+    .prefault({}),
+  /** By input name. */
+  inputs: z
+    .record(
+      z.string(),
+      z.strictObject({
+        /** Accepts NaN and infinities, for models that read NaN as "missing". */
+        allowNonFinite: z.boolean().optional(),
+      }),
+    )
+    .default({}),
+});
+
+/** A model's configuration with the defaults filled in. */
+export type ModelConfig = z.infer<typeof modelConfigSchema>;
+
+function retainSchema(shape: typeof retention.succeeded.shape, ageSeconds: number) {
+  return z
+    .strictObject({
+      ageSeconds: shape.ageSeconds.default(ageSeconds),
+      count: shape.count.default(10_000),
+    })
+    .prefault({});
+}

@@ -1,0 +1,67 @@
+import type { ModelSignature } from '@quern/contract';
+import type { RawTensor } from '../session/ort-tensors.ts';
+import { splitOutputs } from '../session/split.ts';
+import type { PayloadStore } from './payload-store.ts';
+import { entryError, type PreparedBatch } from './prepare-batch.ts';
+import {
+  DEFAULT_INLINE_RESULT_BYTES,
+  type EntryError,
+  type RunnerBatch,
+  type RunnerOutcome,
+} from './runner-batch.ts';
+
+export interface FinishedBatch {
+  readonly outcomes: readonly RunnerOutcome[];
+  readonly splitMs: number;
+  readonly storeMs: number;
+}
+
+/**
+ * Takes a run's outputs apart, stores the results that are too large for a message and says how each
+ * entry ended. A store that rejects fails the entries with large results; the small ones succeed.
+ * @param ran what the run gave, in the order of `prepared.running`
+ * @throws QuernError `INFERENCE_FAILED` if the outputs do not have the batch's rows
+ */
+export async function finishBatch(
+  batch: RunnerBatch,
+  prepared: PreparedBatch,
+  ran: readonly RawTensor[],
+  signature: ModelSignature,
+  payloads: PayloadStore,
+): Promise<FinishedBatch> {
+  const startedAtMs = performance.now();
+  const messages = splitOutputs(ran, prepared.running, signature.batchable);
+  const splitAtMs = performance.now();
+  const limit = batch.inlineResultBytes ?? DEFAULT_INLINE_RESULT_BYTES;
+  const outcomes = new Map<string, RunnerOutcome>();
+  const large: { id: string; key: string; bytes: Uint8Array }[] = [];
+  prepared.running.forEach(({ id, resultKey }, index) => {
+    const bytes = messages[index] ?? new Uint8Array();
+    if (bytes.byteLength > limit) large.push({ id, key: resultKey, bytes });
+    else outcomes.set(id, { id, ok: true, result: { inline: bytes } });
+  });
+  const storeError = await storeResults(large, payloads);
+  for (const { id, key, bytes } of large) {
+    const stored: RunnerOutcome = { id, ok: true, result: { key, bytes: bytes.byteLength } };
+    outcomes.set(id, storeError === undefined ? stored : { id, ok: false, error: storeError });
+  }
+  for (const [id, error] of prepared.failed) outcomes.set(id, { id, ok: false, error });
+  return {
+    outcomes: batch.entries.flatMap(({ id }) => outcomes.get(id) ?? []),
+    splitMs: splitAtMs - startedAtMs,
+    storeMs: performance.now() - splitAtMs,
+  };
+}
+
+async function storeResults(
+  items: readonly { key: string; bytes: Uint8Array }[],
+  payloads: PayloadStore,
+): Promise<EntryError | undefined> {
+  if (items.length === 0) return undefined;
+  try {
+    await payloads.write(items.map(({ key, bytes }) => ({ key, bytes })));
+    return undefined;
+  } catch (error) {
+    return entryError(error);
+  }
+}

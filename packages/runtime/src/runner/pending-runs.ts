@@ -1,0 +1,111 @@
+import { type MarkKind, WARM_UP_SEQUENCE } from './run-marks.ts';
+import type { RunnerBatchResult } from './runner-batch.ts';
+import { RunnerFault } from './runner-fault.ts';
+
+/**
+ * The batches that a runner has been given and not answered, as its parent knows them. Each goes
+ *
+ *     sent --(mark: started)--> running --(mark: ended)--> ran --(message)--> settled
+ *
+ * and the clock of the run timeout ticks from `started` to `ended`, on the warm-up's runs as well.
+ * When the process dies, a batch that is `running` or `ran` is to blame. If none is, the process died
+ * while it prepared one, and the oldest is blamed: were none, the same batch could kill runner after
+ * runner and never cost an attempt.
+ */
+export class PendingRuns {
+  readonly #runs = new Map<number, PendingRun>();
+  readonly #timeoutMs: number;
+  readonly #onTimeout: (what: string) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #timedSequence: number | undefined;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(timeoutMs: number, onTimeout: (what: string) => void) {
+    this.#timeoutMs = timeoutMs;
+    this.#onTimeout = onTimeout;
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  add(sequence: number, batchId: string): Promise<RunnerBatchResult> {
+    return new Promise((resolve, reject) => {
+      this.#runs.set(sequence, { batchId, started: false, resolve, reject });
+    });
+  }
+
+  mark(kind: MarkKind, sequence: number): void {
+    const run = this.#runs.get(sequence);
+    if (kind === 'ended') {
+      if (this.#timedSequence === sequence) this.#stopClock();
+      return;
+    }
+    // The message of a result can overtake the marks of its run, which travel apart.
+    if (run === undefined && sequence !== WARM_UP_SEQUENCE) return;
+    if (run !== undefined) run.started = true;
+    this.#startClock(sequence, run === undefined ? 'a warm-up run' : `batch ${run.batchId}`);
+  }
+
+  resolve(sequence: number, result: RunnerBatchResult): void {
+    this.#take(sequence)?.resolve(result);
+    this.#announceIfEmpty();
+  }
+
+  reject(sequence: number, fault: RunnerFault): void {
+    this.#take(sequence)?.reject(fault);
+    this.#announceIfEmpty();
+  }
+
+  /** Rejects all that is left, once the process is dead or never was. */
+  rejectAll(end: { code: RunnerFault['code']; message: string; blameOldest: boolean }): void {
+    this.#stopClock();
+    const runs = [...this.#runs.values()];
+    const [oldest] = runs;
+    if (oldest !== undefined && end.blameOldest && !runs.some((run) => run.started)) {
+      oldest.started = true;
+    }
+    this.#runs.clear();
+    for (const { started, reject } of runs) {
+      const message = started ? end.message : `${end.message}; this batch had not started`;
+      reject(new RunnerFault(end.code, message, started));
+    }
+    this.#announceIfEmpty();
+  }
+
+  /** Resolves when no run is left. */
+  empty(): Promise<void> {
+    if (this.#runs.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #take(sequence: number): PendingRun | undefined {
+    const run = this.#runs.get(sequence);
+    this.#runs.delete(sequence);
+    if (this.#timedSequence === sequence) this.#stopClock();
+    return run;
+  }
+
+  #announceIfEmpty(): void {
+    if (this.#runs.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  #startClock(sequence: number, what: string): void {
+    this.#stopClock();
+    this.#timedSequence = sequence;
+    this.#timer = setTimeout(() => this.#onTimeout(what), this.#timeoutMs);
+  }
+
+  #stopClock(): void {
+    clearTimeout(this.#timer);
+    this.#timedSequence = undefined;
+  }
+}
+
+interface PendingRun {
+  readonly batchId: string;
+  started: boolean;
+  resolve(result: RunnerBatchResult): void;
+  reject(fault: RunnerFault): void;
+}

@@ -1,0 +1,53 @@
+import type { ErrorCode } from '@quern/contract';
+
+/** Several predictions of one lane that run together. */
+export interface RunnerBatch {
+  readonly batchId: string;
+  readonly entries: readonly RunnerEntry[];
+  /** Results of at most this many bytes come back inline, larger ones are stored. Default 4096. */
+  readonly inlineResultBytes?: number;
+}
+
+/** One prediction of a batch. */
+export interface RunnerEntry {
+  readonly id: string;
+  /** The extent of axis 0 of its inputs; 1 where the model is not batchable. */
+  readonly rows: number;
+  /** Tensors as `encodeTensors` writes them, or the key of a payload that holds them. */
+  readonly input: { readonly inline: Uint8Array } | { readonly key: string };
+  /** The key that a result too large to come back inline is stored under. */
+  readonly resultKey: string;
+  /** The outputs wanted; all of them by default. */
+  readonly outputs?: readonly string[];
+}
+
+/** Tensors as `encodeTensors` writes them, here or in the payload store. */
+export type RunnerResult =
+  | { readonly inline: Uint8Array }
+  | { readonly key: string; readonly bytes: number };
+
+/** How one entry ended. */
+export type RunnerOutcome =
+  | { readonly id: string; readonly ok: true; readonly result: RunnerResult }
+  | { readonly id: string; readonly ok: false; readonly error: EntryError };
+
+export interface EntryError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+/** One outcome per entry, in the order of the batch, and where the time went. */
+export interface RunnerBatchResult {
+  readonly outcomes: readonly RunnerOutcome[];
+  /** Reading payloads, decoding and putting rows together. */
+  readonly collateMs: number;
+  /** The run itself; 0 if no entry was left to run. */
+  readonly inferenceMs: number;
+  /** Taking the rows apart and encoding them. */
+  readonly splitMs: number;
+  /** Writing large results. */
+  readonly storeMs: number;
+}
+
+export const DEFAULT_INLINE_RESULT_BYTES = 4096;

@@ -1,0 +1,65 @@
+import type { ModelSignature } from '@quern/contract';
+import type { RepositoryModel } from '../repository/load-repository.ts';
+import type { ExecutionProvider } from '../repository/model-config.ts';
+import type { ModelVersion } from '../repository/versions.ts';
+
+/** What a runner must know of the model version it loads; it crosses to the runner's process. */
+export interface RunnerModel {
+  readonly name: string;
+  readonly version: number;
+  readonly modelPath: string;
+  /** Tried in this order. */
+  readonly executionProviders: readonly ExecutionProvider[];
+  /** Threads that a run computes with. */
+  readonly threads: number;
+  /** The most rows in one run. */
+  readonly maxBatchSize: number;
+  readonly runTimeoutMs: number;
+  readonly warmup: WarmupSettings;
+  /** What model.yaml says about inputs, by name. */
+  readonly inputs: Readonly<Record<string, { readonly allowNonFinite?: boolean | undefined }>>;
+}
+
+export interface WarmupSettings {
+  readonly enabled: boolean;
+  /** Whole shapes by input name. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
+  readonly budgetMs: number;
+}
+
+/** How long one run of a number of rows took in the warm-up. */
+export interface ProfilePoint {
+  readonly rows: number;
+  readonly timeMs: number;
+}
+
+/** What is known of a model version once a runner has loaded it and warmed it up. */
+export interface LoadedModel {
+  readonly signature: ModelSignature;
+  /** The provider in use. */
+  readonly executionProvider: ExecutionProvider;
+  /** Providers that were preferred and did not work, and why. */
+  readonly fallbacks: readonly { readonly provider: ExecutionProvider; readonly reason: string }[];
+  /** By rising rows; empty without a warm-up. */
+  readonly warmupProfile: readonly ProfilePoint[];
+  /** True if the profile was measured at guessed dimensions, and real inputs may differ much. */
+  readonly shapesGuessed: boolean;
+  /** For people: what to know or to improve about this model. */
+  readonly warnings: readonly string[];
+}
+
+/** The runner's view of one version of a repository model. */
+export function toRunnerModel(model: RepositoryModel, version: ModelVersion): RunnerModel {
+  const { config } = model;
+  return {
+    name: model.name,
+    version: version.version,
+    modelPath: version.modelPath,
+    executionProviders: config.executionProviders,
+    threads: config.instances.threads,
+    maxBatchSize: config.batching.maxBatchSize,
+    runTimeoutMs: config.runTimeoutMs,
+    warmup: config.warmup,
+    inputs: config.inputs,
+  };
+}

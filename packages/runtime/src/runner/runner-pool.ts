@@ -1,0 +1,141 @@
+import type { ErrorCode } from '@quern/contract';
+import { PoolSlot } from './pool-slot.ts';
+import { DEFAULT_RESPAWN_POLICY, type RespawnPolicy } from './respawn-policy.ts';
+import type { RunnerOptions } from './runner.ts';
+import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
+import { RunnerFault } from './runner-fault.ts';
+import type { LoadedModel } from './runner-model.ts';
+
+export interface RunnerPoolOptions extends Omit<RunnerOptions, 'onExit'> {
+  /** How many runners to keep alive. */
+  readonly instances: number;
+  /** Called whenever a runner becomes ready, dies or fails to load. */
+  readonly onStateChange?: (status: RunnerPoolStatus) => void;
+  readonly respawn?: Partial<RespawnPolicy>;
+}
+
+export interface RunnerPoolStatus {
+  /** `ready` with at least one runner, `unhealthy` if loading has failed several times in a row. */
+  readonly state: 'loading' | 'ready' | 'unhealthy';
+  readonly readyInstances: number;
+  /** Why the last load failed. */
+  readonly reason?: string;
+  /** What a runner has loaded; stays known when all have died. */
+  readonly loaded?: LoadedModel;
+}
+
+interface WaitingBatch {
+  readonly batch: RunnerBatch;
+  resolve(result: Promise<RunnerBatchResult>): void;
+  reject(fault: RunnerFault): void;
+}
+
+/**
+ * The runners of one model version. Each that dies is started again, with growing delays; a version
+ * that fails to load several times is unhealthy, and is tried again now and then.
+ */
+export class RunnerPool {
+  readonly #options: RunnerPoolOptions;
+  readonly #slots: readonly PoolSlot[];
+  #waiting: WaitingBatch[] = [];
+  #lastLoaded: LoadedModel | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RunnerPoolOptions) {
+    this.#options = options;
+    const policy = { ...DEFAULT_RESPAWN_POLICY, ...options.respawn };
+    const events = { changed: () => this.#changed() };
+    this.#slots = Array.from(
+      { length: options.instances },
+      () => new PoolSlot(options, policy, events),
+    );
+  }
+
+  get status(): RunnerPoolStatus {
+    const readyInstances = this.#slots.filter((slot) => slot.loaded !== undefined).length;
+    const unhealthy = this.#slots.some((slot) => slot.isUnhealthy);
+    const reason = this.#slots.map((slot) => slot.reason).find((text) => text !== undefined);
+    return {
+      state: readyInstances > 0 ? 'ready' : unhealthy ? 'unhealthy' : 'loading',
+      readyInstances,
+      ...(reason === undefined ? {} : { reason }),
+      ...(this.#lastLoaded === undefined ? {} : { loaded: this.#lastLoaded }),
+    };
+  }
+
+  /** Batches that would be taken at once. */
+  get freePlaces(): number {
+    return this.#slots.reduce((sum, slot) => sum + slot.freePlaces, 0);
+  }
+
+  /**
+   * Runs a batch on an idle runner, or behind the running batch of one that is not. With no place free
+   * it waits for one.
+   * @throws RunnerFault as `Runner.run`; `MODEL_UNAVAILABLE` (not started) if the version is unhealthy
+   */
+  run(batch: RunnerBatch): Promise<RunnerBatchResult> {
+    if (this.#closing !== undefined) return Promise.reject(this.#refusal('SHUTTING_DOWN'));
+    const slot = this.#bestSlot();
+    if (slot !== undefined) return this.#runOn(slot, batch);
+    if (this.status.state === 'unhealthy') {
+      return Promise.reject(this.#refusal('MODEL_UNAVAILABLE'));
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ batch, resolve, reject }));
+  }
+
+  /** Refuses what waits, lets running batches end within the grace and ends the processes. */
+  close(options: { graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.graceMs ?? 10_000);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#rejectWaiting('SHUTTING_DOWN');
+    await Promise.all(this.#slots.map((slot) => slot.close(graceMs)));
+  }
+
+  async #runOn(slot: PoolSlot, batch: RunnerBatch): Promise<RunnerBatchResult> {
+    try {
+      return await slot.run(batch);
+    } finally {
+      this.#serveWaiting();
+    }
+  }
+
+  /** The slot with the most free places: an idle runner before one that has a batch running. */
+  #bestSlot(): PoolSlot | undefined {
+    let best: PoolSlot | undefined;
+    for (const slot of this.#slots) {
+      if (slot.freePlaces > (best?.freePlaces ?? 0)) best = slot;
+    }
+    return best;
+  }
+
+  #changed(): void {
+    const { status } = this;
+    this.#lastLoaded =
+      this.#slots.map((slot) => slot.loaded).find((loaded) => loaded !== undefined) ??
+      this.#lastLoaded;
+    if (status.state === 'unhealthy') this.#rejectWaiting('MODEL_UNAVAILABLE');
+    this.#serveWaiting();
+    this.#options.onStateChange?.(this.status);
+  }
+
+  #serveWaiting(): void {
+    for (let slot = this.#bestSlot(); slot !== undefined; slot = this.#bestSlot()) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next.resolve(this.#runOn(slot, next.batch));
+    }
+  }
+
+  #rejectWaiting(code: ErrorCode): void {
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#refusal(code));
+  }
+
+  #refusal(code: ErrorCode): RunnerFault {
+    const { name, version } = this.#options.model;
+    const reason = code === 'SHUTTING_DOWN' ? 'it is closing' : (this.status.reason ?? 'no runner');
+    return new RunnerFault(code, `${name}:${version} takes no batches: ${reason}`, false);
+  }
+}

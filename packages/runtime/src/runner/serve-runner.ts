@@ -1,0 +1,117 @@
+import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
+import type { PlainError } from '../session/session-messages.ts';
+import { finishBatch } from './finish-batch.ts';
+import type { PayloadStore } from './payload-store.ts';
+import { prepareBatch } from './prepare-batch.ts';
+import { MARKS_FD } from './run-marks.ts';
+import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
+import type { FromRunner, ToRunner } from './runner-messages.ts';
+import type { RunnerModel } from './runner-model.ts';
+import { SessionClient, type SessionRan } from './session-client.ts';
+
+/**
+ * The runner's process: what a module that `startRunner` forks calls, once, at its start.
+ *
+ * The main thread does the input and output: it reads the payloads of the next batch, checks and
+ * stacks them while the session thread runs the batch before, and takes results apart and stores them
+ * while the next one runs. It ends when the parent says so, and at once when the parent is gone.
+ * SIGINT and SIGTERM are left to the parent, because Ctrl-C reaches the whole process group.
+ */
+export function serveRunner(options: { payloads: PayloadStore }): void {
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  process.on('disconnect', endAtOnce);
+  process.on('uncaughtException', (error) => die(error.stack ?? String(error)));
+  if (!process.connected) endAtOnce();
+  const server = new RunnerServer(options.payloads);
+  // The parent is startRunner, which sends nothing else.
+  process.on('message', (message) => server.receive(message as ToRunner));
+}
+
+class RunnerServer {
+  readonly #payloads: PayloadStore;
+  #session: SessionClient | undefined;
+  #signature: ModelSignature | undefined;
+
+  constructor(payloads: PayloadStore) {
+    this.#payloads = payloads;
+  }
+
+  receive(message: ToRunner): void {
+    if (message.kind === 'load') void this.#load(message.model);
+    else if (message.kind === 'run') void this.#run(message.sequence, message.batch);
+    else void this.#close();
+  }
+
+  async #load(model: RunnerModel): Promise<void> {
+    try {
+      this.#session = new SessionClient({ model, marksFd: MARKS_FD }, die);
+      const loaded = await this.#session.loaded;
+      this.#signature = loaded.signature;
+      send({ kind: 'loaded', loaded });
+    } catch (error) {
+      send({ kind: 'load-failed', error: plain(error) });
+    }
+  }
+
+  async #run(sequence: number, batch: RunnerBatch): Promise<void> {
+    const progress = { started: false };
+    try {
+      const result = await this.#runBatch(sequence, batch, progress);
+      send({ kind: 'ran', sequence, result });
+    } catch (error) {
+      send({ kind: 'run-failed', sequence, error: plain(error), started: progress.started });
+    }
+  }
+
+  async #runBatch(
+    sequence: number,
+    batch: RunnerBatch,
+    progress: { started: boolean },
+  ): Promise<RunnerBatchResult> {
+    const session = this.#session;
+    const signature = this.#signature;
+    if (session === undefined || signature === undefined) {
+      throw new QuernError('MODEL_UNAVAILABLE', 'a batch came before the model was loaded');
+    }
+    const startedAtMs = performance.now();
+    const prepared = await prepareBatch(batch, signature, this.#payloads);
+    const collateMs = performance.now() - startedAtMs;
+    let ran: SessionRan = { outputs: [], inferenceMs: 0 };
+    if (prepared.running.length > 0) {
+      progress.started = true;
+      const { inputs, outputs } = prepared;
+      ran = await session.run({ sequence, inputs, outputs });
+    }
+    const finished = await finishBatch(batch, prepared, ran.outputs, signature, this.#payloads);
+    return { ...finished, collateMs, inferenceMs: ran.inferenceMs };
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#session?.release();
+      await this.#payloads.close();
+    } finally {
+      process.exit(0);
+    }
+  }
+}
+
+function send(message: FromRunner): void {
+  // A parent that is gone shows as `disconnect`; an error of this one message has nowhere to go.
+  process.send?.(message, undefined, undefined, () => {});
+}
+
+function plain(error: unknown): PlainError {
+  const { code, message, retryable } = toQuernError(error);
+  return { code, message, retryable };
+}
+
+function die(reason: string): void {
+  process.stderr.write(`${reason}\n`, endAtOnce);
+}
+
+/** process.exit() would wait for the session thread, which a native run may block for good. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL');
+}

@@ -1,0 +1,128 @@
+import { type ModelSignature, QuernError } from '@quern/contract';
+import { InferenceSession } from 'onnxruntime-node';
+import type { ExecutionProvider } from '../repository/model-config.ts';
+import { WARM_UP_SEQUENCE } from '../runner/run-marks.ts';
+import type { LoadedModel, RunnerModel } from '../runner/runner-model.ts';
+import { cleanOrtMessage } from './ort-message.ts';
+import { fromOrtTensor, type RawTensor, toOrtTensor } from './ort-tensors.ts';
+import { readGraph } from './read-signature.ts';
+import { type RunTensors, warmUp } from './warm-up.ts';
+
+/** Tells the outside that a run begins or has ended, before the thread is blocked and after. */
+export interface RunMarks {
+  started(sequence: number): void;
+  ended(sequence: number): void;
+}
+
+/** A loaded and warm model. */
+export interface LoadedSession {
+  readonly loaded: LoadedModel;
+  /**
+   * Runs once and returns the outputs asked for. Blocks the thread.
+   * @throws Error with ONNX Runtime's own message
+   */
+  run(
+    inputs: readonly RawTensor[],
+    outputs: readonly string[],
+    sequence: number,
+  ): Promise<RawTensor[]>;
+  release(): Promise<void>;
+}
+
+/**
+ * Loads a model with the first of its execution providers that can load and warm it up. Where none of
+ * those listed can, `cpu` is tried, with a warning.
+ * @throws QuernError `MODEL_UNAVAILABLE` or `CONFIG_INVALID` with the reason
+ */
+export async function loadSession(model: RunnerModel, marks: RunMarks): Promise<LoadedSession> {
+  const listed = model.executionProviders;
+  const providers = listed.includes('cpu') ? listed : [...listed, 'cpu' as const];
+  const fallbacks: { provider: ExecutionProvider; reason: string }[] = [];
+  for (const provider of providers) {
+    try {
+      return await loadWith(provider, model, marks, fallbacks);
+    } catch (error) {
+      if (error instanceof QuernError && error.code === 'CONFIG_INVALID') throw error;
+      fallbacks.push({ provider, reason: cleanOrtMessage(error, model.modelPath) });
+    }
+  }
+  const reasons = fallbacks.map(({ provider, reason }) => `${provider}: ${reason}`);
+  throw new QuernError(
+    'MODEL_UNAVAILABLE',
+    `the model could not be loaded (${reasons.join('; ')})`,
+  );
+}
+
+async function loadWith(
+  provider: ExecutionProvider,
+  model: RunnerModel,
+  marks: RunMarks,
+  fallbacks: LoadedModel['fallbacks'],
+): Promise<LoadedSession> {
+  const session = await InferenceSession.create(model.modelPath, sessionOptions(provider, model));
+  try {
+    const run = runner(session, marks);
+    const graph = readGraph(session, model);
+    const outputNames = graph.outputs.map(({ spec }) => spec.name);
+    const warmUpRun: RunTensors = (inputs) => run(inputs, outputNames, WARM_UP_SEQUENCE);
+    const warm = await warmUp(graph, model, warmUpRun);
+    const signature: ModelSignature = {
+      inputs: graph.inputs.map(({ spec }) => spec),
+      outputs: [...warm.outputs],
+      batchable: warm.batchable,
+      maxRows: warm.batchable ? model.maxBatchSize : 1,
+    };
+    const loaded: LoadedModel = {
+      signature,
+      executionProvider: provider,
+      fallbacks: [...fallbacks],
+      warmupProfile: warm.profile,
+      shapesGuessed: warm.shapesGuessed,
+      warnings: [...fallbackWarnings(provider, fallbacks), ...graph.warnings, ...warm.warnings],
+    };
+    return { loaded, run, release: () => session.release() };
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+}
+
+function sessionOptions(
+  provider: ExecutionProvider,
+  model: RunnerModel,
+): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider],
+    intraOpNumThreads: model.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    // Idle threads that spin take the cores from the other runners and from the worker.
+    extra: { 'session.intra_op.allow_spinning': '0' },
+  };
+}
+
+function runner(session: InferenceSession, marks: RunMarks): LoadedSession['run'] {
+  return async (inputs, outputs, sequence) => {
+    const feeds = Object.fromEntries(inputs.map((input) => [input.name, toOrtTensor(input)]));
+    marks.started(sequence);
+    try {
+      const answer = await session.run(feeds, outputs);
+      return outputs.map((name) => {
+        const tensor = answer[name];
+        if (tensor === undefined) throw new Error(`the run gave no output ${name}`);
+        return fromOrtTensor(name, tensor);
+      });
+    } finally {
+      marks.ended(sequence);
+    }
+  };
+}
+
+function fallbackWarnings(
+  provider: ExecutionProvider,
+  fallbacks: LoadedModel['fallbacks'],
+): string[] {
+  return fallbacks.map(
+    (failed) => `${failed.provider} does not work here, ${provider} is used: ${failed.reason}`,
+  );
+}

@@ -1,0 +1,74 @@
+import { writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { toQuernError } from '@quern/contract';
+import { encodeMark } from '../runner/run-marks.ts';
+import { type LoadedSession, loadSession, type RunMarks } from './load-session.ts';
+import { runError } from './ort-message.ts';
+import { transferList } from './ort-tensors.ts';
+import type {
+  FromSession,
+  PlainError,
+  SessionStart,
+  SessionTask,
+  ToSession,
+} from './session-messages.ts';
+
+/**
+ * The thread that holds the ONNX Runtime session: a run blocks it, and nothing else lives here. It
+ * loads the model, says so, then takes one task after the other; the next one waits in its message
+ * queue, so that it begins the moment the one before has ended.
+ */
+const port = parentPort;
+if (port === null) throw new Error('session-thread is started as a worker thread by serveRunner');
+
+// Started only by serveRunner, with exactly this.
+const { model, marksFd } = workerData as SessionStart;
+
+// A mark written synchronously is out even if the run then kills the process.
+const marks: RunMarks = {
+  started: (sequence) => writeMark(encodeMark('started', sequence)),
+  ended: (sequence) => writeMark(encodeMark('ended', sequence)),
+};
+
+function writeMark(mark: Uint8Array): void {
+  try {
+    writeSync(marksFd, mark);
+  } catch {
+    // The parent is gone; the main thread ends the process.
+  }
+}
+
+function send(message: FromSession, transfer: ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer);
+}
+
+function plain(error: unknown): PlainError {
+  const { code, message, retryable } = toQuernError(error, 'MODEL_UNAVAILABLE');
+  return { code, message, retryable };
+}
+
+async function runTask(session: LoadedSession, task: SessionTask): Promise<void> {
+  const startedAtMs = performance.now();
+  try {
+    const outputs = await session.run(task.inputs, task.outputs, task.sequence);
+    const inferenceMs = performance.now() - startedAtMs;
+    send({ kind: 'ran', sequence: task.sequence, outputs, inferenceMs }, transferList(outputs));
+  } catch (error) {
+    send({ kind: 'run-failed', sequence: task.sequence, error: plain(runError(error)) });
+  }
+}
+
+try {
+  const session = await loadSession(model, marks);
+  let last = Promise.resolve();
+  port.on('message', (message: ToSession) => {
+    last = last.then(async () => {
+      if (message.kind === 'run') return runTask(session, message.task);
+      await session.release();
+      port.close();
+    });
+  });
+  send({ kind: 'loaded', loaded: session.loaded });
+} catch (error) {
+  send({ kind: 'load-failed', error: plain(error) });
+}
