@@ -19,6 +19,8 @@ export async function installPackages({ report, verbose }) {
   rmSync(STAMP, { force: true });
   const packageManager = rootManifest().packageManager;
   report(`${packageManager} install`);
+  // npm's remarks on its own configuration are no progress.
+  const onLine = (line) => line.startsWith('npm warn') || report(line);
   const { code, output } = await runCommand(
     'npx',
     [
@@ -30,7 +32,7 @@ export async function installPackages({ report, verbose }) {
       '--reporter=append-only',
     ],
     // CI keeps pnpm from asking before it replaces a node_modules made by another tool.
-    { env: { ...process.env, CI: 'true' }, onLine: report, verbose },
+    { env: { ...process.env, CI: 'true' }, onLine, verbose },
   );
   if (code !== 0) {
     throw new SetupProblem(

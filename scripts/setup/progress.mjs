@@ -63,6 +63,6 @@ export function createProgress({ stream = process.stdout } = {}) {
 }
 
 function draw(stream, line) {
-  const width = (stream.columns ?? 80) - 1;
+  const width = (stream.columns || 80) - 1;
   stream.write(`\r\u001b[2K${line.slice(0, width)}`);
 }
