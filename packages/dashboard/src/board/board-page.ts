@@ -1,0 +1,19 @@
+import type { AppViewRoute } from '@bull-board/api/typings/app';
+import { ExpressAdapter } from '@bull-board/express';
+
+/** A link element that loads something from another host: the page's web fonts. */
+const OUTSIDE_LINK = /<link\b[^>]*\bhref="(?:https?:)?\/\/[^>]*>/g;
+
+/** Bull Board's page without what it would load from other hosts. */
+export class BoardPage extends ExpressAdapter {
+  override setEntryRoute(entry: AppViewRoute): this {
+    this.app[entry.method](entry.route, (_request, response, next) => {
+      const { name, params } = entry.handler({ basePath: this.basePath, uiConfig: this.uiConfig });
+      response.render(name, params, (error: Error | null, html: string) => {
+        if (error) next(error);
+        else response.set('cache-control', 'no-store').send(html.replace(OUTSIDE_LINK, ''));
+      });
+    });
+    return this;
+  }
+}

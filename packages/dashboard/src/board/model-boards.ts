@@ -1,0 +1,112 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { BoardOptions, UIConfig } from '@bull-board/api/typings/app';
+import { type KnownModel, openBullQueue, type PredictionQueue } from '@quern/queue';
+import type { Queue } from 'bullmq';
+import { type RequestHandler, Router } from 'express';
+import { BoardPage } from './board-page.ts';
+import { summarizeData, summarizeResult } from './job-summary.ts';
+import { judgeOperation } from './operator-policy.ts';
+import { operatorBoardConfig, visitorBoardConfig } from './ui-config.ts';
+
+export interface ModelBoardsOptions {
+  readonly queue: PredictionQueue;
+  /** Shown as links in the page's menu. */
+  readonly apiUrl?: string;
+  /** Told of the queues' connection errors, which heal by themselves. */
+  readonly onError: (error: Error) => void;
+}
+
+interface Board {
+  readonly handler: RequestHandler;
+  readonly isReadOnly: boolean;
+  readonly addQueue: (adapter: BullMQAdapter) => void;
+  readonly removeQueue: (name: string) => void;
+}
+
+/**
+ * The board twice, over the same queues: one without buttons for visitors, one with for operators.
+ * Both show every model that the registry knows: one that appears later is added, one that vanishes is
+ * taken off.
+ */
+export class ModelBoards {
+  readonly #options: ModelBoardsOptions;
+  readonly #visitors: Board;
+  readonly #operators: Board;
+  readonly #queues = new Map<string, Queue>();
+  readonly #stopWatching: () => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ModelBoardsOptions) {
+    const { queue, apiUrl } = options;
+    this.#options = options;
+    this.#visitors = createBoard(true, visitorBoardConfig(apiUrl));
+    this.#operators = createBoard(false, operatorBoardConfig(apiUrl));
+    this.#stopWatching = queue.registry.onRefresh(() => this.#follow(queue.registry.models()));
+    this.#follow(queue.registry.models());
+  }
+
+  get visitors(): RequestHandler {
+    return this.#visitors.handler;
+  }
+
+  get operators(): RequestHandler {
+    return this.#operators.handler;
+  }
+
+  queueOf(model: string): Queue | undefined {
+    return this.#queues.get(model);
+  }
+
+  #follow(models: readonly KnownModel[]): void {
+    const names = new Set(models.map(({ name }) => name));
+    for (const name of this.#queues.keys()) if (!names.has(name)) this.#remove(name);
+    for (const model of models) if (!this.#queues.has(model.name)) this.#add(model);
+  }
+
+  #add({ name, description }: KnownModel): void {
+    const { queue, onError } = this.#options;
+    const bullQueue = openBullQueue(queue.redis, name);
+    bullQueue.on('error', onError);
+    this.#queues.set(name, bullQueue);
+    for (const board of [this.#visitors, this.#operators]) {
+      board.addQueue(adapterFor(bullQueue, description ?? '', board.isReadOnly));
+    }
+  }
+
+  #remove(name: string): void {
+    const bullQueue = this.#queues.get(name);
+    this.#queues.delete(name);
+    for (const board of [this.#visitors, this.#operators]) board.removeQueue(name);
+    bullQueue?.close().catch(this.#options.onError);
+  }
+
+  /** Takes every queue off; the connection stays its owner's. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#stopWatching();
+    await Promise.all([...this.#queues.values()].map((bullQueue) => bullQueue.close()));
+  }
+}
+
+function createBoard(isReadOnly: boolean, uiConfig: UIConfig): Board {
+  const serverAdapter = new BoardPage();
+  const options: BoardOptions = { uiConfig, handlerHooks: { before: judgeOperation } };
+  const { addQueue, removeQueue } = createBullBoard({ queues: [], serverAdapter, options });
+  // The adapter's own router is untyped.
+  const handler = Router().use(serverAdapter.getRouter());
+  return { handler, isReadOnly, addQueue, removeQueue };
+}
+
+function adapterFor(bullQueue: Queue, description: string, readOnlyMode: boolean): BullMQAdapter {
+  // Hides the buttons too; the adapter's type does not name the last one.
+  const options = { readOnlyMode, description, allowCompletedRetries: false };
+  const adapter = new BullMQAdapter(bullQueue, options);
+  adapter.setFormatter('data', summarizeData);
+  adapter.setFormatter('returnValue', summarizeResult);
+  return adapter;
+}
