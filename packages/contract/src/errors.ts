@@ -1,15 +1,15 @@
-/**
- * The error catalogue: every code that Quern reports, with its HTTP status and whether the same
- * request may succeed when it is sent again. The map is total, so a new code without a status does
- * not compile.
- */
 interface ErrorTraits {
   readonly httpStatus: number;
+  /** Whether the same request may succeed when it is sent again. */
   readonly retryable: boolean;
   /** One line for the reference documentation. */
   readonly meaning: string;
 }
 
+/**
+ * The error catalogue: every code that Quern reports. The map is total, so a new code without a status
+ * does not compile.
+ */
 const CATALOGUE = {
   INVALID_JSON: { httpStatus: 400, retryable: false, meaning: 'The body is not valid JSON.' },
   INVALID_REQUEST: {
@@ -119,8 +119,10 @@ const CATALOGUE = {
 
 export type ErrorCode = keyof typeof CATALOGUE;
 
+/** The catalogue by code: HTTP status, whether to retry, and what the code means. */
 export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, ErrorTraits>> = CATALOGUE;
 
+/** Every code, in the catalogue's order. */
 export const ERROR_CODES = Object.keys(CATALOGUE) as ErrorCode[];
 
 export interface QuernErrorOptions {
@@ -129,6 +131,14 @@ export interface QuernErrorOptions {
   /** Overrides the catalogue, e.g. for a fault that is known to pass. */
   readonly retryable?: boolean;
   readonly cause?: unknown;
+}
+
+/** What of an error crosses a process: no stack, no cause. */
+export interface QuernErrorJson {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** An error from the catalogue. The message says what was got, what was expected and where. */
@@ -148,6 +158,12 @@ export class QuernError extends Error {
   get httpStatus(): number {
     return CATALOGUE[this.code].httpStatus;
   }
+
+  /** What `JSON.stringify` writes; `new QuernError(code, message, { retryable, details })` reads it. */
+  toJSON(): QuernErrorJson {
+    const { code, message, retryable, details } = this;
+    return { code, message, retryable, ...(details !== undefined && { details }) };
+  }
 }
 
 /** Whether a string is a code of the catalogue. */
@@ -155,9 +171,17 @@ export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(CATALOGUE, value);
 }
 
-/** Any thrown value as a catalogue error; what is not one becomes `INTERNAL` with the cause kept. */
+/** Any thrown value as a catalogue error; what is not one becomes `fallback` with the cause kept. */
 export function toQuernError(error: unknown, fallback: ErrorCode = 'INTERNAL'): QuernError {
   if (error instanceof QuernError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new QuernError(fallback, message, { cause: error });
+  return new QuernError(fallback, thrownMessage(error), { cause: error });
+}
+
+function thrownMessage(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    return 'a value without a text was thrown';
+  }
 }

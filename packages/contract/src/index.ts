@@ -1,12 +1,14 @@
 export { decodeBytesElements, encodeBytesElements, splitBytesElements } from './bytes-elements.ts';
 export { DATATYPE_TRAITS, DATATYPES, type Datatype, datatypeFromOnnx } from './datatypes.ts';
 export { allocateElements, type ElementArray, viewBytes, viewElements } from './element-array.ts';
+export { fieldPath, show } from './error-text.ts';
 export {
   ERROR_CATALOGUE,
   ERROR_CODES,
   type ErrorCode,
   isErrorCode,
   QuernError,
+  type QuernErrorJson,
   type QuernErrorOptions,
   toQuernError,
 } from './errors.ts';
@@ -72,6 +74,7 @@ export {
   formatShape,
   invalidInput,
   MAX_ELEMENTS,
+  MAX_RANK,
   type Tensor,
 } from './tensor.ts';
 export {

@@ -1,16 +1,17 @@
 import { z } from 'zod';
 import { DATATYPES } from './datatypes.ts';
-import { show } from './element-parsers.ts';
+import { show } from './error-text.ts';
 import { QuernError } from './errors.ts';
 import { arrangeRows, type ModelInputs } from './model-inputs.ts';
 import type { ModelSignature } from './model-signature.ts';
 import type { WireObject } from './prediction-to-wire.ts';
-import { invalidInput, type Tensor } from './tensor.ts';
+import { formatShape, invalidInput, type Tensor } from './tensor.ts';
 import { assertTensorFits, readShape, tensorFromData } from './tensor-from-json.ts';
 import { flatJsonElements } from './tensor-to-json.ts';
 
 /**
- * The JSON form of the Open Inference Protocol v2.
+ * The JSON form of the Open Inference Protocol v2. FP16, for which the protocol has none, is taken as
+ * numbers.
  * Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md
  */
 export const ONNX_PLATFORM = 'onnx_onnxv1';
@@ -96,14 +97,14 @@ export function parseInferInputs(
     }
     const shape = readShape(input.shape, `${path}.shape`);
     assertTensorFits(shape, spec, `${path}.shape`);
-    if (!Array.isArray(input.data)) {
-      throw invalidInput(`${path}.data`, `got ${show(input.data)}, expected an array`);
-    }
     byName.set(spec.name, tensorFromData(input.data, shape, spec, `${path}.data`));
   });
   const tensors = signature.inputs.map((spec) => {
     const tensor = byName.get(spec.name);
-    if (tensor === undefined) throw invalidInput('inputs', `${spec.name} is missing`);
+    if (tensor === undefined) {
+      const problem = `${spec.name} is missing, expected ${spec.datatype} ${formatShape(spec.shape)}`;
+      throw invalidInput('inputs', problem);
+    }
     return tensor;
   });
   return arrangeRows(tensors, signature, 'inputs');
@@ -111,24 +112,28 @@ export function parseInferInputs(
 
 /**
  * The names of the outputs that a request asks for; all where it names none.
- * @throws QuernError `INVALID_REQUEST` for an output that the model does not have
+ * @throws QuernError `INVALID_REQUEST` for an output that the model does not have, or one named twice
  */
 export function requestedOutputs(request: InferRequest, signature: ModelSignature): string[] {
   const all = signature.outputs.map((spec) => spec.name);
   if (request.outputs === undefined || request.outputs.length === 0) return all;
-  return request.outputs.map(({ name }, index) => {
-    if (!all.includes(name)) {
+  const wanted = new Set<string>();
+  request.outputs.forEach(({ name }, index) => {
+    if (!all.includes(name) || wanted.has(name)) {
+      const problem = wanted.has(name) ? 'repeated' : 'unknown';
       const path = `outputs[${index}].name`;
       throw new QuernError(
         'INVALID_REQUEST',
-        `${path}: unknown output ${show(name)}, expected ${all.join(', ')}`,
+        `${path}: ${problem} output ${show(name)}, expected ${all.join(', ')}`,
         { details: { path } },
       );
     }
-    return name;
+    wanted.add(name);
   });
+  return [...wanted];
 }
 
+/** The answer to an infer request, as the code holds it. */
 export interface InferAnswer {
   readonly model: string;
   readonly version: number;
@@ -136,7 +141,7 @@ export interface InferAnswer {
   readonly outputs: readonly Tensor[];
 }
 
-/** An infer response; tensors as flat row-major data. */
+/** An infer response; tensors as flat row-major data. FP16, which the protocol leaves out, as numbers. */
 export function inferResponseToWire(
   answer: InferAnswer,
 ): WireObject<z.infer<typeof inferResponseSchema>> {

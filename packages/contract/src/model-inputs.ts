@@ -1,5 +1,6 @@
+import { fieldPath } from './error-text.ts';
 import type { ModelSignature } from './model-signature.ts';
-import { invalidInput, type Tensor } from './tensor.ts';
+import { formatShape, invalidInput, type Tensor } from './tensor.ts';
 import { type TensorForm, tensorFromJson } from './tensor-from-json.ts';
 
 /** Inputs that fit a model's signature. */
@@ -10,6 +11,7 @@ export interface ModelInputs {
   readonly rows: number;
   /** Equal for inputs that may share a batch: their shapes without the rows. */
   readonly lane: string;
+  /** How the first input was written. */
   readonly form: TensorForm;
 }
 
@@ -25,15 +27,17 @@ export function parseModelInputs(
   const expected = signature.inputs.map((spec) => spec.name);
   for (const name of Object.keys(input)) {
     if (!expected.includes(name)) {
-      throw invalidInput(`${path}.${name}`, `unknown input, expected ${expected.join(', ')}`);
+      throw invalidInput(fieldPath(path, name), `unknown input, expected ${expected.join(', ')}`);
     }
   }
   let form: TensorForm = 'nested';
   const tensors = signature.inputs.map((spec, index) => {
+    const at = fieldPath(path, spec.name);
+    // Own keys only: a model's input may be called "constructor".
     if (!Object.hasOwn(input, spec.name)) {
-      throw invalidInput(`${path}.${spec.name}`, `missing, expected a ${spec.datatype} tensor`);
+      throw invalidInput(at, `missing, expected ${spec.datatype} ${formatShape(spec.shape)}`);
     }
-    const parsed = tensorFromJson(input[spec.name], spec, `${path}.${spec.name}`);
+    const parsed = tensorFromJson(input[spec.name], spec, at);
     if (index === 0) form = parsed.form;
     return parsed.tensor;
   });
@@ -56,14 +60,14 @@ export function arrangeRows(
   for (const tensor of tensors) {
     if (tensor.shape[0] !== rows) {
       throw invalidInput(
-        `${path}.${tensor.name}`,
+        fieldPath(path, tensor.name),
         `got ${tensor.shape[0]} rows, expected ${rows} as in ${tensors[0]?.name}`,
       );
     }
   }
   if (rows < 1 || rows > signature.maxRows) {
     throw invalidInput(
-      `${path}.${tensors[0]?.name}`,
+      fieldPath(path, tensors[0]?.name ?? ''),
       `got ${rows} rows, expected 1 to ${signature.maxRows}`,
     );
   }

@@ -66,8 +66,11 @@ export interface Prediction {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** Client-chosen ids: what is safe in a URL, a Redis key and BullMQ (no colon, not an integer). */
-export const PREDICTION_ID_PATTERN = /^(?=.*[A-Za-z_.~-])[A-Za-z0-9_.~-]{1,128}$/;
+/**
+ * Client-chosen ids: what is safe in a URL (so not `.` or `..`), a Redis key and BullMQ (no colon, not
+ * an integer).
+ */
+export const PREDICTION_ID_PATTERN = /^(?!-?\d+$|\.\.?$)[A-Za-z0-9_.~-]{1,128}$/;
 
 /** Model names are one path segment and part of Redis keys. */
 export const MODEL_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
@@ -77,10 +80,27 @@ export const MAX_METADATA_BYTES = 4096;
 
 const metadataSchema = z
   .record(z.string(), z.unknown())
-  .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_METADATA_BYTES, {
-    error: `expected at most ${MAX_METADATA_BYTES} bytes of JSON`,
+  .superRefine((value, context) => {
+    const bytes = jsonBytes(value);
+    if (bytes === undefined) {
+      const message =
+        'expected integers within 2^53 (write larger ones as strings) and less nesting';
+      context.addIssue({ code: 'custom', message });
+    } else if (bytes > MAX_METADATA_BYTES) {
+      const message = `got ${bytes} bytes of JSON, expected at most ${MAX_METADATA_BYTES}`;
+      context.addIssue({ code: 'custom', message });
+    }
   })
   .meta({ description: 'Echoed back with the prediction.' });
+
+/** Undefined for what `JSON.stringify` refuses: bigints and nesting beyond the stack. */
+function jsonBytes(value: unknown): number | undefined {
+  try {
+    return Buffer.byteLength(JSON.stringify(value));
+  } catch {
+    return undefined;
+  }
+}
 
 const createFields = {
   input: z
@@ -89,7 +109,7 @@ const createFields = {
   id: z
     .string()
     .regex(PREDICTION_ID_PATTERN, {
-      error: 'expected 1 to 128 of A-Z a-z 0-9 _ . ~ - and not digits only',
+      error: 'expected 1 to 128 of A-Z a-z 0-9 _ . ~ - and not an integer, "." or ".."',
     })
     .optional()
     .meta({ description: 'Chosen by the client, for idempotent creation.' }),

@@ -1,15 +1,9 @@
-import { encodeBytesElements } from './bytes-elements.ts';
-import { allocateElements, type ElementArray, viewBytes, viewElements } from './element-array.ts';
-import { BadElement, type ElementParser, elementParser, show } from './element-parsers.ts';
+import { elementReader } from './element-readers.ts';
+import { fieldPath, show } from './error-text.ts';
 import type { TensorSpec } from './model-signature.ts';
-import {
-  assertByteLength,
-  assertShape,
-  elementCount,
-  formatShape,
-  invalidInput,
-  type Tensor,
-} from './tensor.ts';
+import { elementPath, innermostRows, nestedShape } from './nested-arrays.ts';
+import { assertShape, elementCount, formatShape, invalidInput, type Tensor } from './tensor.ts';
+import { tensorFromBase64 } from './tensor-from-base64.ts';
 
 /** How a tensor was written in JSON; the answer is written in the same form. */
 export type TensorForm = 'nested' | 'flat' | 'base64';
@@ -18,6 +12,8 @@ export interface ParsedTensor {
   readonly tensor: Tensor;
   readonly form: TensorForm;
 }
+
+const OBJECT_KEYS = ['shape', 'datatype', 'data', 'b64'];
 
 /**
  * Reads one tensor from JSON: nested arrays, `{"shape","datatype"?,"data"}` with flat or nested data,
@@ -35,106 +31,80 @@ export function tensorFromJson(value: unknown, spec: TensorSpec, path: string): 
       `got ${show(value)}, expected nested arrays of shape ${formatShape(spec.shape)} (${spec.datatype})`,
     );
   }
-  const shape = nestedShape(value);
+  const shape = nestedShape(value, spec.shape);
   assertTensorFits(shape, spec, path);
-  const tensor = fillTensor(value, shape, spec, path);
-  return { tensor, form: 'nested' };
+  return { tensor: readElements(value, shape, spec, path), form: 'nested' };
 }
 
 function tensorFromObject(
-  value: Record<string, unknown>,
+  value: Readonly<Record<string, unknown>>,
   spec: TensorSpec,
   path: string,
 ): ParsedTensor {
   for (const key of Object.keys(value)) {
-    if (!['shape', 'datatype', 'data', 'b64'].includes(key)) {
-      throw invalidInput(`${path}.${key}`, 'unknown key, expected shape, datatype and data or b64');
+    if (!OBJECT_KEYS.includes(key)) {
+      const at = fieldPath(path, key);
+      throw invalidInput(at, 'unknown key, expected shape, datatype and data or b64');
     }
   }
-  const { datatype = spec.datatype, data, b64 } = value;
+  const { datatype = spec.datatype, shape: givenShape, data, b64 } = value;
   if (datatype !== spec.datatype) {
     throw invalidInput(`${path}.datatype`, `got ${show(datatype)}, expected ${spec.datatype}`);
   }
-  const shape = readShape(value['shape'], `${path}.shape`);
-  assertTensorFits(shape, spec, path);
-  if (typeof b64 === 'string' && data === undefined) {
-    return { tensor: tensorFromBase64(b64, shape, spec, `${path}.b64`), form: 'base64' };
+  const shape = readShape(givenShape, `${path}.shape`);
+  assertTensorFits(shape, spec, `${path}.shape`);
+  if ((data === undefined) === (b64 === undefined)) {
+    const got = data === undefined ? 'neither' : 'both';
+    throw invalidInput(path, `got ${got} of "data" and "b64", expected one of them`);
   }
-  if (!Array.isArray(data) || b64 !== undefined) {
-    throw invalidInput(path, 'expected either "data" (an array) or "b64" (a base64 string)');
+  if (data !== undefined) {
+    return { tensor: tensorFromData(data, shape, spec, `${path}.data`), form: 'flat' };
   }
-  return { tensor: tensorFromData(data, shape, spec, `${path}.data`), form: 'flat' };
+  if (typeof b64 !== 'string') {
+    throw invalidInput(`${path}.b64`, `got ${show(b64)}, expected a base64 string`);
+  }
+  return { tensor: tensorFromBase64(b64, shape, spec, `${path}.b64`), form: 'base64' };
 }
 
-/** Checks that a shape from outside is an array of non-negative integers. */
+/**
+ * Reads a shape from outside.
+ * @throws QuernError `INVALID_INPUT` unless it is an array of non-negative integers of sane size
+ */
 export function readShape(value: unknown, path: string): number[] {
   if (!Array.isArray(value)) {
     throw invalidInput(path, `got ${show(value)}, expected an array of integers`);
   }
-  const shape = value.map((dimension) => (typeof dimension === 'number' ? dimension : Number.NaN));
+  const shape: readonly unknown[] = value;
   assertShape(shape, path);
-  return shape;
+  return [...shape];
 }
 
-/** Reads row-major data, flat or nested, for a shape that is already checked. */
+/**
+ * Reads row-major data, flat or nested, for a shape that is already checked.
+ * @throws QuernError `INVALID_INPUT` naming the element
+ */
 export function tensorFromData(
-  data: readonly unknown[],
+  data: unknown,
   shape: readonly number[],
   spec: TensorSpec,
   path: string,
 ): Tensor {
+  if (!Array.isArray(data)) throw invalidInput(path, `got ${show(data)}, expected an array`);
+  if (Array.isArray(data[0])) return readElements(data, shape, spec, path);
   const count = elementCount(shape);
-  const isFlat = !Array.isArray(data[0]);
-  if (isFlat && data.length !== count) {
+  if (data.length !== count) {
     throw invalidInput(
       path,
       `got ${data.length} elements, expected ${count} for shape ${formatShape(shape)}`,
     );
   }
-  const tensor = fillTensor(data, isFlat ? [count] : shape, spec, path);
-  return { ...tensor, shape };
-}
-
-function tensorFromBase64(
-  b64: string,
-  shape: readonly number[],
-  spec: TensorSpec,
-  path: string,
-): Tensor {
-  const buffer = Buffer.from(b64, 'base64');
-  // Node's decoder skips what is not base64; a length that does not match shows it.
-  const digits = b64.replace(/[=\s]+$/, '').length;
-  if (buffer.byteLength !== Math.floor((digits * 3) / 4)) {
-    throw invalidInput(path, 'expected base64 text');
-  }
-  const data = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  const tensor: Tensor = { name: spec.name, datatype: spec.datatype, shape, data };
-  assertByteLength(tensor, path);
-  assertBinaryElements(tensor, spec, path);
-  return tensor;
+  return { ...readElements(data, [count], spec, path), shape };
 }
 
 /**
- * Throws where binary elements hold what JSON could not say: NaN or infinity in a float tensor, unless
- * the model allows them, and a BOOL that is neither 0 nor 1.
+ * Throws unless a shape fits a model's: same rank, same extent wherever the model's is fixed.
+ * @throws QuernError `INVALID_INPUT`
  */
-export function assertBinaryElements(tensor: Tensor, spec: TensorSpec, path: string): void {
-  if (tensor.datatype === 'BYTES') return;
-  const isFloat = tensor.datatype.startsWith('FP') && spec.allowNonFinite !== true;
-  if (!isFloat && tensor.datatype !== 'BOOL') return;
-  const elements = viewElements(tensor.datatype, tensor.data);
-  for (let i = 0; i < elements.length; i++) {
-    const element = elements[i] as number;
-    if (isFloat ? !Number.isFinite(element) : element > 1) {
-      throw invalidInput(
-        `${path}[${i}]`,
-        `got ${element}, expected ${isFloat ? 'a finite number' : '0 or 1'} (${tensor.datatype})`,
-      );
-    }
-  }
-}
-
-/** Throws unless datatype-independent facts fit: rank, fixed dimensions, element count. */
 export function assertTensorFits(shape: readonly number[], spec: TensorSpec, path: string): void {
   if (shape.length !== spec.shape.length) {
     const hint =
@@ -157,85 +127,23 @@ export function assertTensorFits(shape: readonly number[], spec: TensorSpec, pat
   assertShape(shape, path);
 }
 
-/** The shape that the first element at each level suggests; the walk below finds ragged arrays. */
-function nestedShape(value: unknown): number[] {
-  const shape: number[] = [];
-  let level = value;
-  while (Array.isArray(level)) {
-    shape.push(level.length);
-    level = level[0];
-  }
-  return shape;
-}
-
-function fillTensor(
+/** Lengths are checked before anything is allocated: a shape costs its sender as many elements. */
+function readElements(
   value: unknown,
   shape: readonly number[],
   spec: TensorSpec,
   path: string,
 ): Tensor {
-  const { name, datatype } = spec;
-  const count = elementCount(shape);
-  if (datatype === 'BYTES') {
-    const strings: string[] = [];
-    walk(value, shape, path, (row, rowPath) => {
-      row.forEach((item, i) => {
-        if (typeof item !== 'string') {
-          throw invalidInput(`${rowPath}[${i}]`, `got ${show(item)}, expected a string (BYTES)`);
-        }
-        strings.push(item);
-      });
-    });
-    return { name, datatype, shape, data: encodeBytesElements(strings) };
-  }
-  const elements = allocateElements(datatype, count);
-  const parse = elementParser(spec);
+  const rows = innermostRows(value, shape, path);
+  const reader = elementReader(spec, elementCount(shape));
   let offset = 0;
-  walk(value, shape, path, (row, rowPath) => {
-    fillRow(elements, offset, row, parse, rowPath);
-    offset += row.length;
-  });
-  return { name, datatype, shape, data: viewBytes(elements) };
-}
-
-function fillRow(
-  elements: ElementArray,
-  offset: number,
-  row: readonly unknown[],
-  parse: ElementParser,
-  path: string,
-): void {
-  for (let i = 0; i < row.length; i++) {
-    try {
-      elements[offset + i] = parse(row[i]);
-    } catch (error) {
-      if (error instanceof BadElement) throw invalidInput(`${path}[${i}]`, error.message);
-      throw error;
+  for (const row of rows) {
+    const good = reader.readRow(row, offset);
+    if (good < row.length) {
+      const at = elementPath(path, offset + good, shape);
+      throw invalidInput(at, `got ${show(row[good])}, expected ${reader.expected(row[good])}`);
     }
+    offset += row.length;
   }
-}
-
-/** Calls `onRow` for each innermost array, in row-major order, and throws on ragged nesting. */
-function walk(
-  value: unknown,
-  shape: readonly number[],
-  path: string,
-  onRow: (row: readonly unknown[], path: string) => void,
-): void {
-  const [length, ...rest] = shape;
-  if (length === undefined) {
-    onRow([value], path);
-    return;
-  }
-  if (!Array.isArray(value)) {
-    throw invalidInput(path, `got ${show(value)}, expected an array of ${length}`);
-  }
-  if (value.length !== length) {
-    throw invalidInput(path, `got an array of ${value.length}, expected ${length} as at its start`);
-  }
-  if (rest.length === 0) {
-    onRow(value, path);
-    return;
-  }
-  for (let i = 0; i < length; i++) walk(value[i], rest, `${path}[${i}]`, onRow);
+  return { name: spec.name, datatype: spec.datatype, shape, data: reader.toBytes() };
 }

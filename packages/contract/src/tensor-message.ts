@@ -51,27 +51,28 @@ export function encodeTensors(tensors: readonly Tensor[]): Uint8Array {
 
 /**
  * Decodes tensors; their data are views into `message`.
- * @throws QuernError `INVALID_INPUT` if a length lies, overlaps or leaves bytes over
+ * @throws QuernError `INVALID_INPUT` if the header is malformed, or a length lies or leaves bytes over
  */
 export function decodeTensors(message: Uint8Array): Tensor[] {
   const { header, dataOffset } = readHeader(message);
+  // A plain view, also of a Buffer: its subarrays would be Buffers, whose `slice` does not copy.
+  const bytes = new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
   let offset = dataOffset;
-  const tensors = header.tensors.map(({ name, datatype, shape, parameters }) => {
-    const end = offset + parameters.binary_data_size;
-    if (end > message.byteLength) {
-      throw invalidInput(
-        name,
-        `claims ${parameters.binary_data_size} bytes, but ${message.byteLength - offset} are left`,
-      );
+  const tensors = header.tensors.map(({ name, datatype, shape, parameters }, index) => {
+    const path = `tensors[${index}]`;
+    const size = parameters.binary_data_size;
+    if (size > bytes.byteLength - offset) {
+      throw invalidInput(path, `claims ${size} bytes, but ${bytes.byteLength - offset} are left`);
     }
-    const tensor: Tensor = { name, datatype, shape, data: message.subarray(offset, end) };
-    assertShape(shape, name);
-    assertByteLength(tensor, name);
-    offset = end;
+    const data = bytes.subarray(offset, offset + size);
+    const tensor: Tensor = { name, datatype, shape, data };
+    assertShape(shape, `${path}.shape`);
+    assertByteLength(tensor, path);
+    offset += size;
     return tensor;
   });
-  if (offset !== message.byteLength) {
-    throw invalidInput('message', `${message.byteLength - offset} bytes are left over`);
+  if (offset !== bytes.byteLength) {
+    throw invalidInput('message', `${bytes.byteLength - offset} bytes are left over`);
   }
   return tensors;
 }
@@ -82,18 +83,31 @@ function readHeader(message: Uint8Array): {
 } {
   const buffer = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   if (buffer.byteLength < LENGTH_BYTES) {
-    throw invalidInput('message', `got ${buffer.byteLength} bytes, expected at least 4`);
-  }
-  const dataOffset = LENGTH_BYTES + buffer.readUInt32LE(0);
-  if (dataOffset > buffer.byteLength) {
-    throw invalidInput('message', `claims a header of ${dataOffset - LENGTH_BYTES} bytes`);
-  }
-  try {
-    const header = headerSchema.parse(
-      JSON.parse(buffer.toString('utf8', LENGTH_BYTES, dataOffset)),
+    throw invalidInput(
+      'message',
+      `got ${buffer.byteLength} bytes, expected at least ${LENGTH_BYTES}`,
     );
-    return { header, dataOffset };
+  }
+  const headerBytes = buffer.readUInt32LE(0);
+  const dataOffset = LENGTH_BYTES + headerBytes;
+  if (dataOffset > buffer.byteLength) {
+    const left = buffer.byteLength - LENGTH_BYTES;
+    throw invalidInput('message', `claims a header of ${headerBytes} bytes, but ${left} are left`);
+  }
+  const parsed = headerSchema.safeParse(
+    parseHeaderJson(buffer.toString('utf8', LENGTH_BYTES, dataOffset)),
+  );
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw invalidInput('header', `${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return { header: parsed.data, dataOffset };
+}
+
+function parseHeaderJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
-    throw invalidInput('message', 'the header is not what the binary form asks for');
+    throw invalidInput('header', 'got text that is not JSON');
   }
 }
