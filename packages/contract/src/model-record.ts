@@ -67,6 +67,8 @@ export const servedModelSchema = z.object({
   batching: batchingSettingsSchema,
   queue: queueSettingsSchema,
   versions: z.array(servedVersionSchema),
+  /** What is wrong with its folder or its model.yaml. */
+  problems: z.array(z.string()).optional(),
   stats: modelStatsSchema.optional(),
 });
 export type ServedModel = z.infer<typeof servedModelSchema>;

@@ -10,6 +10,8 @@ export interface QueuedPrediction {
   readonly createdAtMs: number;
   /** 1 at the first start; counts returns to the queue as well. */
   readonly attempt: number;
+  /** Attempts that failed; returns to the queue do not count. */
+  readonly failures: number;
   /** The encoded input, or the key under which it lies. */
   readonly input: { readonly inline: Uint8Array } | { readonly key: string };
   /** Where a large result of this attempt goes. */
@@ -34,6 +36,7 @@ export function queuedPrediction(job: Job, signal: AbortSignal): QueuedPredictio
     data: parsed.data,
     createdAtMs: job.timestamp,
     attempt: job.attemptsStarted,
+    failures: job.attemptsMade,
     input:
       input === undefined ? { key: inputKey(model, id) } : { inline: Buffer.from(input, 'base64') },
     resultKey: resultKey(model, id, job.attemptsStarted),

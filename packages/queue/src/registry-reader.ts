@@ -142,7 +142,8 @@ function defaultVersion(model: KnownModel): KnownVersion {
     model.versions.find(({ signature }) => signature !== undefined) ??
     model.versions[0];
   if (version === undefined) {
-    throw new QuernError('MODEL_UNAVAILABLE', `Model ${model.name} has no version.`);
+    const problem = model.problems?.join('; ') ?? 'it has no version';
+    throw new QuernError('MODEL_UNAVAILABLE', `Model ${model.name} cannot be served: ${problem}`);
   }
   return version;
 }

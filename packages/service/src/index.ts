@@ -17,12 +17,14 @@ export {
   serveProbes,
 } from './probe-server.ts';
 export { type ProcessOptions, runProcess } from './run-process.ts';
+export { runService, type ServiceOptions, type ServiceParts } from './run-service.ts';
 export {
   integerText,
   listText,
   portText,
   readSettings,
   type Setting,
+  type SettingValues,
   setting,
 } from './settings.ts';
 export { LOG_LEVELS, sharedSettings } from './shared-settings.ts';

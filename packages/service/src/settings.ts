@@ -12,7 +12,8 @@ export interface Setting<T> {
   readonly secret?: boolean;
 }
 
-type SettingValues<S extends Record<string, Setting<unknown>>> = {
+/** The values that declared settings read as. */
+export type SettingValues<S extends Record<string, Setting<unknown>>> = {
   readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never;
 };
 

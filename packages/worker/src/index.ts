@@ -1,1 +1,2 @@
-export {};
+export { type WorkerSettings, workerSettings } from './settings.ts';
+export { type RunningWorker, startWorker, type WorkerParts } from './worker.ts';

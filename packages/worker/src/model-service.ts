@@ -1,0 +1,172 @@
+import { requiredConcurrency } from '@quern/batcher';
+import { QuernError, type ServedModel } from '@quern/contract';
+import {
+  Consumer,
+  type ConsumerOptions,
+  type JobResult,
+  type QueuedPrediction,
+  ReturnToQueue,
+} from '@quern/queue';
+import type { RepositoryModel } from '@quern/runtime';
+import type { Logger } from '@quern/service';
+import { ModelStatsRecorder } from './model-stats.ts';
+import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
+import { VersionService } from './version-service.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
+
+export interface ModelServiceOptions {
+  readonly workerId: string;
+  readonly model: RepositoryModel;
+  readonly redis: ConsumerOptions['redis'];
+  readonly runnerEnvironment: RunnerEnvironment;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+  readonly onChange: () => void;
+}
+
+/** A prediction for a version that only other workers serve waits this long for one of them. */
+const ELSEWHERE_DELAY_MS = 1000;
+/** After so many starts on workers without its version, a prediction fails. */
+const MAX_STARTS_ELSEWHERE = 60;
+
+/**
+ * One model on this worker: its queue's consumer in front, its versions behind. It fetches while at
+ * least one version is ready.
+ */
+export class ModelService {
+  readonly #options: ModelServiceOptions;
+  readonly #versions: ReadonlyMap<number, VersionService>;
+  readonly #consumer: Consumer;
+  readonly #stats = new ModelStatsRecorder();
+  #draining: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ModelServiceOptions) {
+    const { model, redis, workerId, logger, metrics } = options;
+    this.#options = options;
+    const entry = runnerEntry(model, options.runnerEnvironment);
+    const services = model.versions.map(
+      (version) =>
+        new VersionService({
+          workerId,
+          model,
+          version,
+          runnerEntry: entry,
+          stats: this.#stats,
+          metrics,
+          logger,
+          onChange: () => this.#onVersionChange(),
+        }),
+    );
+    this.#versions = new Map(services.map((service) => [service.version, service]));
+    const { batching, instances } = model.config;
+    this.#consumer = new Consumer({
+      redis,
+      model: model.name,
+      workerName: workerId,
+      concurrency: requiredConcurrency(batching, instances.count) * services.length,
+      lockDurationMs: options.lockDurationMs,
+      stalledIntervalMs: options.stalledIntervalMs,
+      handler: (prediction) => this.#handle(prediction),
+      onError: (error) => logger.warn({ err: error, model: model.name }, 'Queue error'),
+    });
+  }
+
+  get name(): string {
+    return this.#options.model.name;
+  }
+
+  get settings(): ServedModel['queue'] {
+    return this.#options.model.config.queue;
+  }
+
+  /** True if some version can run; also true of one that never will, once that is known. */
+  get isSettled(): boolean {
+    return [...this.#versions.values()].every(({ state }) => state !== 'loading');
+  }
+
+  /** As the registry shows it. */
+  served(): ServedModel {
+    const { name, config } = this.#options.model;
+    const { description, license, origin, batching, queue } = config;
+    return {
+      name,
+      batching,
+      queue,
+      versions: [...this.#versions.values()].map((version) => version.served()),
+      stats: this.#stats.snapshot(),
+      ...(description !== undefined && { description }),
+      ...(license !== undefined && { license }),
+      ...(origin !== undefined && { origin }),
+    };
+  }
+
+  #onVersionChange(): void {
+    const isReady = [...this.#versions.values()].some(({ state }) => state === 'ready');
+    if (isReady && this.#draining === undefined) this.#consumer.start();
+    this.#options.onChange();
+  }
+
+  async #handle(prediction: QueuedPrediction): Promise<JobResult> {
+    const labels = { model: this.name, version: String(prediction.data.version) };
+    const { predictions } = this.#options.metrics;
+    try {
+      const result = await this.#runOn(prediction);
+      predictions.inc({ ...labels, outcome: 'succeeded' });
+      return result;
+    } catch (error) {
+      if (error instanceof ReturnToQueue) {
+        predictions.inc({ ...labels, outcome: 'returned' });
+      } else {
+        this.#stats.failure();
+        const outcome = error instanceof QuernError ? error.code : 'INTERNAL';
+        predictions.inc({ ...labels, outcome });
+      }
+      throw error;
+    }
+  }
+
+  #runOn(prediction: QueuedPrediction): Promise<JobResult> {
+    const { version } = prediction.data;
+    const service = this.#versions.get(version);
+    if (service !== undefined) return service.run(prediction);
+    if (prediction.attempt < MAX_STARTS_ELSEWHERE) {
+      throw new ReturnToQueue(`version ${version} is not served here`, ELSEWHERE_DELAY_MS);
+    }
+    throw new QuernError(
+      'VERSION_NOT_FOUND',
+      `No worker serves version ${version} of ${this.name}.`,
+    );
+  }
+
+  /** Gives up a prediction, if it is held here. */
+  cancel(id: string): void {
+    this.#consumer.cancel(id);
+  }
+
+  /** Stops fetching, gives back what has not started, and resolves when what runs has ended. */
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    await this.#consumer.pause();
+    await Promise.all([...this.#versions.values()].map((version) => version.drain()));
+  }
+
+  /** Drains, ends the runners after the grace, and resolves when every prediction is settled in Redis. */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const drained = this.drain();
+    await Promise.all([...this.#versions.values()].map((version) => version.close(graceMs)));
+    await drained;
+    await this.#consumer.close();
+  }
+}

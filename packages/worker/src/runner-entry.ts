@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url';
+import type { RepositoryModel, RunnerEntryPoint } from '@quern/runtime';
+
+export interface RunnerEnvironment {
+  readonly redisUrl: string;
+  /** What runners inherit besides: CUDA's, Vulkan's and Node's own variables. */
+  readonly inherited: Readonly<NodeJS.ProcessEnv>;
+}
+
+/** How the processes that run a model are started; they read large inputs from Redis themselves. */
+export function runnerEntry(
+  { name, config }: RepositoryModel,
+  { redisUrl, inherited }: RunnerEnvironment,
+): RunnerEntryPoint {
+  // Beside this file, built or in source form.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return {
+    entry: fileURLToPath(new URL(`./runner/main.${extension}`, import.meta.url)),
+    env: {
+      ...inherited,
+      QUERN_REDIS_URL: redisUrl,
+      QUERN_RUNNER_MODEL: name,
+      QUERN_RUNNER_RESULT_TTL_MS: String(config.queue.retention.succeeded.ageSeconds * 1000),
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { integerText, portText, type SettingValues, setting, sharedSettings } from '@quern/service';
+import { z } from 'zod';
+
+/** What a worker reads from its environment. */
+export const workerSettings = {
+  ...sharedSettings,
+  port: setting({
+    variable: 'QUERN_WORKER_PORT',
+    schema: portText(),
+    fallback: 8082,
+    meaning: 'Port for health and metrics of a worker; 0 takes a free one.',
+  }),
+  workerHost: setting({
+    variable: 'QUERN_WORKER_HOST',
+    schema: z.string(),
+    fallback: '127.0.0.1',
+    meaning: 'Address for health and metrics of a worker; they tell no secrets and take no input.',
+  }),
+  models: setting({
+    variable: 'QUERN_MODELS',
+    schema: z.string(),
+    fallback: './models',
+    meaning: 'The model repository: a folder with one folder per model.',
+  }),
+  lockDurationMs: setting({
+    variable: 'QUERN_LOCK_DURATION_MS',
+    schema: integerText(1000, 600_000),
+    fallback: 15_000,
+    meaning: 'A worker that is silent for this long has lost its predictions to others.',
+  }),
+  stalledIntervalMs: setting({
+    variable: 'QUERN_STALLED_INTERVAL_MS',
+    schema: integerText(500, 600_000),
+    fallback: 5000,
+    meaning: 'How often workers look for predictions that a lost worker held.',
+  }),
+} as const;
+
+export type WorkerSettings = SettingValues<typeof workerSettings>;

@@ -1,0 +1,75 @@
+import { Counter, DURATION_BUCKETS_SECONDS, Gauge, Histogram, type Registry } from '@quern/service';
+
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+const RATIO_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+
+/** The worker's metrics; all are labelled by model and version. */
+export interface WorkerMetrics {
+  readonly predictions: Counter<'model' | 'version' | 'outcome'>;
+  readonly dispatches: Counter<'model' | 'version' | 'reason'>;
+  readonly batchRows: Histogram<'model' | 'version'>;
+  readonly fillRatio: Histogram<'model' | 'version'>;
+  /** `phase` is queue, collate, inference, split or store. */
+  readonly phaseSeconds: Histogram<'model' | 'version' | 'phase'>;
+  readonly reruns: Counter<'model' | 'version'>;
+  readonly runnerFaults: Counter<'model' | 'version' | 'code'>;
+  readonly readyInstances: Gauge<'model' | 'version'>;
+}
+
+export function createWorkerMetrics(registry: Registry): WorkerMetrics {
+  const registers = [registry];
+  const version = ['model', 'version'] as const;
+  return {
+    predictions: new Counter({
+      name: 'quern_worker_predictions_total',
+      help: 'Predictions that left this worker, by outcome: succeeded, an error code, or returned.',
+      labelNames: [...version, 'outcome'],
+      registers,
+    }),
+    dispatches: new Counter({
+      name: 'quern_worker_batches_total',
+      help: 'Batches by the reason for which they were formed when they were.',
+      labelNames: [...version, 'reason'],
+      registers,
+    }),
+    batchRows: new Histogram({
+      name: 'quern_worker_batch_rows',
+      help: 'Rows per batch.',
+      labelNames: version,
+      buckets: BATCH_BUCKETS,
+      registers,
+    }),
+    fillRatio: new Histogram({
+      name: 'quern_worker_batch_fill_ratio',
+      help: 'Rows per batch over the maximum.',
+      labelNames: version,
+      buckets: RATIO_BUCKETS,
+      registers,
+    }),
+    phaseSeconds: new Histogram({
+      name: 'quern_worker_phase_seconds',
+      help: 'Time of a batch by phase: queue (mean of its predictions), collate, inference, split, store.',
+      labelNames: [...version, 'phase'],
+      buckets: [...DURATION_BUCKETS_SECONDS],
+      registers,
+    }),
+    reruns: new Counter({
+      name: 'quern_worker_reruns_total',
+      help: 'Runs made to find the predictions at fault in a failed batch.',
+      labelNames: version,
+      registers,
+    }),
+    runnerFaults: new Counter({
+      name: 'quern_worker_run_faults_total',
+      help: 'Runs that failed as a whole, by error code.',
+      labelNames: [...version, 'code'],
+      registers,
+    }),
+    readyInstances: new Gauge({
+      name: 'quern_worker_ready_instances',
+      help: 'Loaded instances that can run.',
+      labelNames: version,
+      registers,
+    }),
+  };
+}
