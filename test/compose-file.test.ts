@@ -162,7 +162,7 @@ describe.each(ours)('the service %s', (_name, service) => {
 
   test('has longer to stop than it takes at most to finish its work', () => {
     const { shutdownGraceMs } = readSettings(sharedSettings, service.environment ?? {});
-    expect(milliseconds(service.stop_grace_period)).toBeGreaterThan(shutdownGraceMs + 5_000);
+    expect(milliseconds(service.stop_grace_period)).toBeGreaterThan(shutdownGraceMs + 10_000);
   });
 
   test('has settings that its process takes', () => {

@@ -144,8 +144,10 @@ describe('the process', () => {
     expect(problems('process', 'packages/queue/src/main.ts', text)).toEqual([]);
   });
 
-  test('would be guarded from a function that runs all of it', () => {
-    const text = "import { runProcess } from '@quern/service';";
+  test.each([
+    "import { runProcess } from '@quern/service';",
+    "import { serveRunner as serve } from '../runner/serve-runner.ts';",
+  ])('would be guarded from a function that runs all of it: %s', (text) => {
     expect(problems('process', 'packages/api/src/app.ts', text)).toHaveLength(1);
     expect(problems('process', 'packages/api/src/main.ts', text)).toEqual([]);
   });

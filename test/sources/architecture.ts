@@ -17,7 +17,7 @@ export interface Architecture {
   readonly heavyLibraries: readonly HeavyLibrary[];
   /** Files by pattern, with what they may touch. */
   readonly processFiles: readonly { pattern: string; powers: ReadonlySet<string> }[];
-  /** Functions that run a whole process, so that only a main.ts may import them. */
+  /** Functions that run a whole process, so that only the files above may import them. */
   readonly processFunctions: ReadonlySet<string>;
 }
 
@@ -42,7 +42,7 @@ export function parseArchitecture(markdown: string): Architecture {
     powers: new Set((row['may touch'] ?? '').split(', ')),
   }));
   const processFunctions = new Set(
-    processTable.flatMap((row) => codeWords(row['function for main.ts'] ?? '').map((c) => c.word)),
+    processTable.flatMap((row) => codeWords(row['runs a process with'] ?? '').map((c) => c.word)),
   );
   return { packages: new Map(packages), heavyLibraries, processFiles, processFunctions };
 }
@@ -62,6 +62,11 @@ export function mayTouch(path: string, power: ProcessPower, architecture: Archit
   return architecture.processFiles.some(
     ({ pattern, powers }) => powers.has(power) && matches(path, pattern),
   );
+}
+
+/** Whether a file is one of those that have to do with a process as a whole. */
+export function isProcessFile(path: string, architecture: Architecture): boolean {
+  return architecture.processFiles.some(({ pattern }) => matches(path, pattern));
 }
 
 /** `**` stands for any path, `*` for one name. */

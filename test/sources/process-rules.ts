@@ -1,5 +1,4 @@
-import { basename } from 'node:path';
-import { type Architecture, mayTouch, type ProcessPower } from './architecture.ts';
+import { type Architecture, isProcessFile, mayTouch, type ProcessPower } from './architecture.ts';
 import { moduleReferences } from './module-references.ts';
 import {
   childOf,
@@ -87,14 +86,12 @@ function imported(file: SourceFile): Touch[] {
     );
 }
 
-/** What runs a whole process ends it, too, so calling it is a main.ts's privilege. */
+/** What runs a whole process ends it, too. */
 function foreignRuns(file: SourceFile, architecture: Architecture): string[] {
-  if (basename(file.path) === 'main.ts') return [];
-  return moduleReferences(file)
-    .filter(({ specifier }) => specifier?.startsWith('@quern/'))
-    .flatMap(({ names, place }) =>
-      names
-        .filter((name) => architecture.processFunctions.has(name))
-        .map((name) => `${place}: imports ${name}, which only a main.ts may`),
-    );
+  if (isProcessFile(file.path, architecture)) return [];
+  return moduleReferences(file).flatMap(({ names, place }) =>
+    names
+      .filter((name) => architecture.processFunctions.has(name))
+      .map((name) => `${place}: imports ${name}, which runs a whole process`),
+  );
 }
