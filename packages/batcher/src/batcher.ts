@@ -117,6 +117,17 @@ export class Batcher<P, R> {
   }
 
   /**
+   * Drops an entry as `aborted` if it is still queued; false if it is not. A signal does the same by
+   * itself, but listening to one costs some microseconds for each entry.
+   */
+  abort(entry: Entry<P>): boolean {
+    const queued = this.#lanes.get(entry.lane)?.find(entry);
+    if (queued === undefined) return false;
+    this.#abort(queued);
+    return true;
+  }
+
+  /**
    * Says which instances can run batches now: so many (0, 1, ...), or those with these keys. Instances
    * that go keep their batches until these end. With none, entries wait.
    */

@@ -1,3 +1,4 @@
+import type { Entry } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import { IndexedHeap } from './indexed-heap.ts';
 import type { QueuedEntry } from './queued-entry.ts';
@@ -49,7 +50,7 @@ export class Lane<P, R> {
   }
 
   add(queued: QueuedEntry<P, R>): void {
-    this.#list(queued).insert(queued);
+    this.#list(queued.entry).insert(queued);
     if (queued.entry.deadlineAtMs !== undefined) this.#deadlines.push(queued);
     this.#rows += queued.entry.rows;
     this.#entries += 1;
@@ -57,10 +58,17 @@ export class Lane<P, R> {
 
   /** Takes out an entry that is in the lane. */
   remove(queued: QueuedEntry<P, R>): void {
-    this.#list(queued).remove(queued);
+    this.#list(queued.entry).remove(queued);
     this.#deadlines.remove(queued);
     this.#rows -= queued.entry.rows;
     this.#entries -= 1;
+  }
+
+  /** Looks for an entry among those of its class; O(n). */
+  find(entry: Entry<P>): QueuedEntry<P, R> | undefined {
+    let queued = this.#list(entry).first;
+    while (queued !== undefined && queued.entry !== entry) queued = queued.next;
+    return queued;
   }
 
   /** Takes out an entry whose deadline has come, if there is one. */
@@ -110,9 +118,9 @@ export class Lane<P, R> {
     return earlier(earlier(this.#high.first, this.#normal.first), this.#low.first);
   }
 
-  #list(queued: QueuedEntry<P, R>): EntryList<P, R> {
-    if (queued.entry.priority === 0) return this.#high;
-    return queued.entry.priority === 1 ? this.#normal : this.#low;
+  #list({ priority }: Entry<P>): EntryList<P, R> {
+    if (priority === 0) return this.#high;
+    return priority === 1 ? this.#normal : this.#low;
   }
 }
 

@@ -22,6 +22,9 @@ const MAX_ATTEMPTS = 4;
 /** Batches after which a neighbour is tried again. */
 const WATCH_INTERVAL_RUNS = 200;
 
+/** Tries at a time: one may run and one be prefetched. */
+const MAX_UNDER_WAY = 2;
+
 /** A try whose batch was not observed within so many others is taken for lost. */
 const LOST_AFTER_RUNS = 16;
 
@@ -32,23 +35,24 @@ export class ProbePlan {
   #runs = 0;
   #debtMs = 0;
   #surveying = true;
-  #pending: { readonly bucket: number; readonly sinceRun: number } | undefined;
+  /** By bucket. */
+  readonly #underWay = new Map<number, { readonly size: number; readonly sinceRun: number }>();
   readonly #attempts = new Map<number, number>();
   readonly #watchedAtRun = new Map<number, number>();
 
   /** The size to try, if it is time to try one. Does not change the plan. */
   next(max: number, best: number, knownRuns: KnownRuns): number | undefined {
-    const waiting =
-      this.#pending !== undefined && this.#runs - this.#pending.sinceRun < LOST_AFTER_RUNS;
-    if (this.#debtMs > 0 || waiting) return undefined;
-    const unknown = this.#farthestUnknown(max, knownRuns);
-    return unknown ?? this.#neighbourToWatch(max, best);
+    const sizes = this.#sizesUnderWay();
+    if (this.#debtMs > 0 || sizes.length >= MAX_UNDER_WAY) return undefined;
+    const unknown = this.#farthestUnknown(max, sizes, knownRuns);
+    if (unknown !== undefined) return unknown;
+    return sizes.length === 0 ? this.#neighbourToWatch(max, best) : undefined;
   }
 
   /** `survey` says that nothing, or too little, was known of the size. */
   started(size: number, bucket: number, survey: boolean): void {
     this.#surveying = survey;
-    this.#pending = { bucket, sinceRun: this.#runs };
+    this.#underWay.set(bucket, { size, sinceRun: this.#runs });
     this.#attempts.set(size, (this.#attempts.get(size) ?? 0) + 1);
     this.#watchedAtRun.set(size, this.#runs);
   }
@@ -58,19 +62,29 @@ export class ProbePlan {
     this.#runs += 1;
     const share = this.#surveying ? SURVEY_SHARE : WATCH_SHARE;
     this.#debtMs = Math.max(0, this.#debtMs - timeMs * share);
-    if (this.#pending?.bucket !== bucket) return;
-    this.#pending = undefined;
-    this.#debtMs += Math.max(0, timeMs - expectedMs);
+    if (this.#underWay.delete(bucket)) this.#debtMs += Math.max(0, timeMs - expectedMs);
   }
 
-  #farthestUnknown(max: number, knownRuns: KnownRuns): number | undefined {
+  #sizesUnderWay(): number[] {
+    const sizes: number[] = [];
+    for (const { size, sinceRun } of this.#underWay.values()) {
+      if (this.#runs - sinceRun < LOST_AFTER_RUNS) sizes.push(size);
+    }
+    return sizes;
+  }
+
+  #farthestUnknown(
+    max: number,
+    underWay: readonly number[],
+    knownRuns: KnownRuns,
+  ): number | undefined {
     const grid = powersOfTwoUpTo(max);
-    const known = grid.filter((size) => isKnown(knownRuns(size)));
+    const known = grid.filter((size) => isKnown(knownRuns(size)) || underWay.includes(size));
     let farthest: number | undefined;
     let farthestOctaves = -1;
     for (const size of grid) {
       const attempts = this.#attempts.get(size) ?? 0;
-      if (isKnown(knownRuns(size)) || attempts >= MAX_ATTEMPTS) continue;
+      if (known.includes(size) || attempts >= MAX_ATTEMPTS) continue;
       const octaves = Math.min(...known.map((other) => Math.abs(Math.log2(size / other))), 64);
       if (octaves > farthestOctaves) [farthest, farthestOctaves] = [size, octaves];
     }

@@ -80,7 +80,8 @@ export class RunProfile {
    * a size near `max` has been seen, since until then it may be the best.
    */
   bestSize(max: number): number | undefined {
-    return this.#byBucket.has(bucketOf(max)) ? this.#knee(max) : undefined;
+    const nearMax = this.#byBucket.has(bucketOf(max)) || this.#byBucket.has(bucketOf(max) - 1);
+    return nearMax ? this.#knee(max) : undefined;
   }
 
   /** Of `rows` that wait, fewer than the knee, how many to run at once: mostly all. */

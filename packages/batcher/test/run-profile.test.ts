@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { LaneProfiles, RunProfile } from '../src/index.ts';
+
+const SIZES = [1, 2, 4, 8, 16, 32, 64];
+
+/** Milliseconds for a batch: a launch cost and a cost per row, as a dense network on a GPU has. */
+const overhead = (rows: number): number => 10 + 0.1 * rows;
+const proportional = (rows: number): number => 5 * rows;
+const hurting = (rows: number): number => 25 * rows ** 1.2;
+/** Rows/s peak at 16. */
+const peaked = (rows: number): number => 10 + rows + Math.max(0, rows - 16) ** 1.5;
+
+function learned(timeMs: (rows: number) => number, sizes: readonly number[] = SIZES): RunProfile {
+  const profile = new RunProfile();
+  for (const rows of sizes)
+    for (let run = 0; run < 5; run += 1) profile.observe(rows, timeMs(rows));
+  return profile;
+}
+
+describe('the best size', () => {
+  test.for([
+    ['a launch cost that many rows share', overhead, 64],
+    ['a time proportional to the rows', proportional, 1],
+    ['batching that hurts', hurting, 1],
+    ['rows/s that peak', peaked, 16],
+  ] as const)('with %s', ([, timeMs, best]) => {
+    expect(learned(timeMs).bestSize(64)).toBe(best);
+  });
+
+  test('is never above the maximum', () => {
+    expect(learned(overhead).bestSize(16)).toBe(16);
+  });
+
+  test('is unknown until a batch near the maximum was seen', () => {
+    expect(learned(overhead, [1, 2, 4]).bestSize(64)).toBeUndefined();
+    expect(learned(overhead, [1, 2, 4, 62]).bestSize(64)).toBe(62);
+  });
+
+  test('whatever the profile, it is within 2 % of the best size that was seen', () => {
+    const times = fc.uniqueArray(
+      fc.tuple(fc.constantFrom(...SIZES), fc.double({ min: 0.01, max: 1_000, noNaN: true })),
+      { minLength: 1, selector: ([rows]) => rows },
+    );
+    fc.assert(
+      fc.property(times, (samples) => {
+        const all = [[64, 500] as const, ...samples.filter(([rows]) => rows !== 64)];
+        const profile = new RunProfile(all.map(([rows, timeMs]) => ({ rows, timeMs })));
+        const best = Math.max(...all.map(([rows, timeMs]) => rows / timeMs));
+        const size = profile.bestSize(64) ?? 0;
+        const timeMs = all.find(([rows]) => rows === size)?.[1] ?? Number.POSITIVE_INFINITY;
+        expect(size / timeMs).toBeGreaterThanOrEqual(0.9799 * best);
+      }),
+    );
+  });
+});
+
+describe('estimates', () => {
+  test('are exact where measured, in between on a line, beyond in proportion', () => {
+    const profile = learned((rows) => 10 + rows, [1, 8, 16]);
+    expect(profile.estimateMs(8)).toBeCloseTo(18);
+    expect(profile.estimateMs(12)).toBeCloseTo(22);
+    expect(profile.estimateMs(32)).toBeCloseTo(52);
+    expect(new RunProfile().estimateMs(4)).toBeUndefined();
+  });
+
+  test('one slow run in five changes nothing, wherever it comes', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 30 }),
+        fc.double({ min: 10, max: 1e6 }),
+        (at, slowMs) => {
+          const profile = new RunProfile();
+          for (let run = 0; run <= at; run += 1) profile.observe(8, 10);
+          profile.observe(8, slowMs);
+          expect(profile.estimateMs(8)).toBeCloseTo(10);
+        },
+      ),
+    );
+  });
+
+  test('a slow first run is forgotten with the second', () => {
+    const profile = new RunProfile();
+    profile.observe(8, 634);
+    profile.observe(8, 2);
+    expect(profile.estimateMs(8)).toBe(2);
+  });
+
+  test('a lasting change is followed', () => {
+    const profile = learned(() => 10, [8]);
+    for (let run = 0; run < 20; run += 1) profile.observe(8, 30);
+    expect(profile.estimateMs(8)).toBeGreaterThan(29);
+  });
+
+  test('the first real run replaces what was measured at warm-up', () => {
+    const profile = new RunProfile([{ rows: 8, timeMs: 5 }]);
+    profile.observe(8, 9);
+    expect(profile.estimateMs(8)).toBe(9);
+  });
+
+  test('times of a clock that was set are passed over', () => {
+    const profile = learned(() => 10, [8]);
+    for (const timeMs of [-5, 0, Number.NaN, Number.POSITIVE_INFINITY]) profile.observe(8, timeMs);
+    expect(profile.estimateMs(8)).toBe(10);
+  });
+});
+
+describe('trying sizes out', () => {
+  test('the survey goes to the farthest unknown size first, and ends', () => {
+    const profile = new RunProfile();
+    for (let run = 0; run < 2; run += 1) profile.observe(64, 10);
+    const tried: number[] = [];
+    for (let run = 0; run < 150; run += 1) {
+      const size = profile.probeSize(64);
+      if (size !== undefined) {
+        profile.probeStarted(size);
+        tried.push(size);
+      }
+      profile.observe(size ?? 64, 10);
+    }
+    expect(tried.slice(0, 3)).toEqual([1, 1, 8]);
+    expect(tried.toSorted((a, b) => a - b)).toEqual([1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 32]);
+  });
+
+  test('at most two sizes are tried at a time', () => {
+    const profile = learned(overhead, [64]);
+    for (const size of [1, 8]) {
+      expect(profile.probeSize(64)).toBe(size);
+      profile.probeStarted(size);
+    }
+    expect(profile.probeSize(64)).toBeUndefined();
+  });
+
+  test('a size that cannot be formed is given up', () => {
+    const profile = new RunProfile();
+    let tries = 0;
+    for (let run = 0; run < 2_000; run += 1) {
+      const size = profile.probeSize(4);
+      if (size === 1) tries += 1;
+      if (size !== undefined) profile.probeStarted(size);
+      // Every entry has two rows, so a batch of one row never comes.
+      profile.observe(Math.max(2, size ?? 4), 10);
+    }
+    expect(tries).toBeGreaterThan(0);
+    expect(tries).toBeLessThan(20);
+  });
+});
+
+describe('storing', () => {
+  test('a profile comes back with the same estimates', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: 1, max: 512 }),
+            fc.double({ min: 0.1, max: 1e4, noNaN: true }),
+          ),
+        ),
+        (runs) => {
+          const profile = new RunProfile();
+          for (const [rows, timeMs] of runs) profile.observe(rows, timeMs);
+          const restored = RunProfile.fromJSON(JSON.parse(JSON.stringify(profile)));
+          for (const rows of [1, 3, 17, 64, 512]) {
+            expect(restored.estimateMs(rows) ?? 0).toBeCloseTo(profile.estimateMs(rows) ?? 0, 5);
+          }
+        },
+      ),
+    );
+  });
+
+  test('lanes are kept apart, new ones start from the seed', () => {
+    const profiles = new LaneProfiles([{ rows: 8, timeMs: 10 }]);
+    profiles.of('short').observe(8, 4);
+    const restored = LaneProfiles.fromJSON(JSON.parse(JSON.stringify(profiles)));
+    expect(restored.of('short').estimateMs(8)).toBe(4);
+    expect(restored.of('long').estimateMs(8)).toBe(10);
+  });
+
+  test('the number of lanes is bounded', () => {
+    const profiles = new LaneProfiles();
+    for (let lane = 0; lane < 1_000; lane += 1) profiles.of(String(lane)).observe(1, 1);
+    expect(Object.keys(profiles.toJSON().lanes)).toHaveLength(256);
+    expect(profiles.of('999').estimateMs(1)).toBe(1);
+  });
+});
