@@ -13,6 +13,7 @@ export {
 export { formatProblem, type RepositoryProblem } from './repository/repository-problem.ts';
 export type { ModelVersion } from './repository/versions.ts';
 export type { PayloadStore } from './runner/payload-store.ts';
+export type { RunEvents } from './runner/pending-runs.ts';
 export type { RespawnPolicy } from './runner/respawn-policy.ts';
 export { PLACES_PER_RUNNER, Runner, type RunnerOptions, startRunner } from './runner/runner.ts';
 export type {

@@ -29,9 +29,9 @@ export class PendingRuns {
     return this.#runs.size;
   }
 
-  add(sequence: number, batchId: string): Promise<RunnerBatchResult> {
+  add(sequence: number, batchId: string, events: RunEvents): Promise<RunnerBatchResult> {
     return new Promise((resolve, reject) => {
-      this.#runs.set(sequence, { batchId, started: false, resolve, reject });
+      this.#runs.set(sequence, { batchId, events, started: false, resolve, reject });
     });
   }
 
@@ -43,8 +43,10 @@ export class PendingRuns {
     }
     // The message of a result can overtake the marks of its run, which travel apart.
     if (run === undefined && sequence !== WARM_UP_SEQUENCE) return;
-    if (run !== undefined) run.started = true;
     this.#startClock(sequence, run === undefined ? 'a warm-up run' : `batch ${run.batchId}`);
+    if (run === undefined) return;
+    run.started = true;
+    run.events.onStarted?.();
   }
 
   resolve(sequence: number, result: RunnerBatchResult): void {
@@ -103,7 +105,13 @@ export class PendingRuns {
   }
 }
 
+export interface RunEvents {
+  /** Called when the model begins with the batch; not called if none of its entries gets that far. */
+  readonly onStarted?: () => void;
+}
+
 interface PendingRun {
+  readonly events: RunEvents;
   readonly batchId: string;
   started: boolean;
   resolve(result: RunnerBatchResult): void;

@@ -1,3 +1,4 @@
+import type { RunEvents } from './pending-runs.ts';
 import { type RespawnPolicy, respawnDelayMs } from './respawn-policy.ts';
 import { type Runner, type RunnerOptions, startRunner } from './runner.ts';
 import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
@@ -52,8 +53,8 @@ export class PoolSlot {
     return this.#runner.freePlaces;
   }
 
-  async run(batch: RunnerBatch): Promise<RunnerBatchResult> {
-    const result = await this.#runner.run(batch);
+  async run(batch: RunnerBatch, events: RunEvents): Promise<RunnerBatchResult> {
+    const result = await this.#runner.run(batch, events);
     this.#failures = { deaths: 0, failedLoads: 0 };
     return result;
   }

@@ -1,5 +1,5 @@
 import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
-import { collate, type DecodedEntry, decodeEntry, sharesLane } from '../session/collate.ts';
+import { collate, type DecodedEntry, EntryDecoder, sharesLane } from '../session/collate.ts';
 import type { RawTensor } from '../session/ort-tensors.ts';
 import { wantsOutput } from '../session/split.ts';
 import type { PayloadStore } from './payload-store.ts';
@@ -26,12 +26,15 @@ export async function prepareBatch(
   payloads: PayloadStore,
 ): Promise<PreparedBatch> {
   const messages = await readPayloads(batch.entries, payloads);
+  const decoder = new EntryDecoder(signature);
   const running: RunnerEntry[] = [];
   const decoded: DecodedEntry[] = [];
   const failed = new Map<string, EntryError>();
   batch.entries.forEach((entry, index) => {
     try {
-      const inputs = decodeChecked(entry, messages[index] ?? null, signature);
+      const message = messages[index] ?? null;
+      assertAnswerable(entry, message, signature);
+      const inputs = decoder.decode(message, entry.rows);
       assertCompany(inputs, decoded, signature);
       running.push(entry);
       decoded.push(inputs);
@@ -59,11 +62,11 @@ async function readPayloads(
   return entries.map(({ input }) => ('key' in input ? (read[next++] ?? null) : input.inline));
 }
 
-function decodeChecked(
+function assertAnswerable(
   entry: RunnerEntry,
   message: Uint8Array | null,
   signature: ModelSignature,
-): DecodedEntry {
+): asserts message is Uint8Array {
   if (message === null) {
     const key = 'key' in entry.input ? entry.input.key : 'inline';
     throw new QuernError(
@@ -76,7 +79,6 @@ function decodeChecked(
     const known = signature.outputs.map((output) => output.name).join(', ');
     throw new QuernError('INVALID_INPUT', `the model has no output ${name}, expected ${known}`);
   }
-  return decodeEntry(message, entry.rows, signature);
 }
 
 /** Entries of different shapes in one batch are a fault of who formed it, not of the client. */

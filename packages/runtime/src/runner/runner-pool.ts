@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@quern/contract';
+import type { RunEvents } from './pending-runs.ts';
 import { PoolSlot } from './pool-slot.ts';
 import { DEFAULT_RESPAWN_POLICY, type RespawnPolicy } from './respawn-policy.ts';
 import type { RunnerOptions } from './runner.ts';
@@ -26,6 +27,7 @@ export interface RunnerPoolStatus {
 
 interface WaitingBatch {
   readonly batch: RunnerBatch;
+  readonly events: RunEvents;
   resolve(result: Promise<RunnerBatchResult>): void;
   reject(fault: RunnerFault): void;
 }
@@ -73,14 +75,14 @@ export class RunnerPool {
    * it waits for one.
    * @throws RunnerFault as `Runner.run`; `MODEL_UNAVAILABLE` (not started) if the version is unhealthy
    */
-  run(batch: RunnerBatch): Promise<RunnerBatchResult> {
+  run(batch: RunnerBatch, events: RunEvents = {}): Promise<RunnerBatchResult> {
     if (this.#closing !== undefined) return Promise.reject(this.#refusal('SHUTTING_DOWN'));
     const slot = this.#bestSlot();
-    if (slot !== undefined) return this.#runOn(slot, batch);
+    if (slot !== undefined) return this.#runOn(slot, batch, events);
     if (this.status.state === 'unhealthy') {
       return Promise.reject(this.#refusal('MODEL_UNAVAILABLE'));
     }
-    return new Promise((resolve, reject) => this.#waiting.push({ batch, resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiting.push({ batch, events, resolve, reject }));
   }
 
   /** Refuses what waits, lets running batches end within the grace and ends the processes. */
@@ -94,9 +96,9 @@ export class RunnerPool {
     await Promise.all(this.#slots.map((slot) => slot.close(graceMs)));
   }
 
-  async #runOn(slot: PoolSlot, batch: RunnerBatch): Promise<RunnerBatchResult> {
+  async #runOn(slot: PoolSlot, batch: RunnerBatch, events: RunEvents): Promise<RunnerBatchResult> {
     try {
-      return await slot.run(batch);
+      return await slot.run(batch, events);
     } finally {
       this.#serveWaiting();
     }
@@ -125,7 +127,7 @@ export class RunnerPool {
     for (let slot = this.#bestSlot(); slot !== undefined; slot = this.#bestSlot()) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      next.resolve(this.#runOn(slot, next.batch));
+      next.resolve(this.#runOn(slot, next.batch, next.events));
     }
   }
 

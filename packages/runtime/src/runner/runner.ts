@@ -1,5 +1,5 @@
 import { type ErrorCode, QuernError } from '@quern/contract';
-import { PendingRuns } from './pending-runs.ts';
+import { PendingRuns, type RunEvents } from './pending-runs.ts';
 import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
 import { RunnerFault } from './runner-fault.ts';
 import type { FromRunner } from './runner-messages.ts';
@@ -99,13 +99,13 @@ export class Runner {
    *   refused it, `RUN_TIMEOUT` or `RUNNER_CRASHED` if the process had to end or ended, `SHUTTING_DOWN`
    *   if it takes none. `started` tells whether the model saw it.
    */
-  run(batch: RunnerBatch): Promise<RunnerBatchResult> {
+  run(batch: RunnerBatch, events: RunEvents = {}): Promise<RunnerBatchResult> {
     if (!this.#takesBatches()) {
       const message = `the runner of ${this.#name()} takes no more batches`;
       return Promise.reject(new RunnerFault('SHUTTING_DOWN', message, false));
     }
     this.#sequence += 1;
-    const result = this.#pending.add(this.#sequence, batch.batchId);
+    const result = this.#pending.add(this.#sequence, batch.batchId, events);
     this.#process.send({ kind: 'run', sequence: this.#sequence, batch });
     return result;
   }

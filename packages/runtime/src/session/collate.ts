@@ -8,6 +8,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '@quern/contract';
+import { MessageTemplate } from './message-template.ts';
 import type { RawTensor } from './ort-tensors.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -23,29 +24,48 @@ interface DecodedTensor extends Tensor {
   readonly strings?: readonly string[];
 }
 
-/**
- * Decodes and checks the inputs of one entry, so that what is wrong with it fails it alone.
- * @param rows the rows that the entry was counted with; axis 0 must agree if the model is batchable
- * @throws QuernError `INVALID_INPUT`
- */
-export function decodeEntry(
-  message: Uint8Array,
-  rows: number,
-  signature: ModelSignature,
-): DecodedEntry {
-  const byName = new Map(decodeTensors(message).map((tensor) => [tensor.name, tensor]));
-  const tensors = signature.inputs.map((spec) => {
-    const tensor = byName.get(spec.name);
-    if (tensor === undefined) {
-      throw invalidInput(`input.${spec.name}`, `missing, expected a ${spec.datatype} tensor`);
+/** Decodes and checks the entries of one batch, so that what is wrong with one fails it alone. */
+export class EntryDecoder {
+  readonly #signature: ModelSignature;
+  #checked: { template: MessageTemplate; rows: number; order: readonly number[] } | undefined;
+
+  constructor(signature: ModelSignature) {
+    this.#signature = signature;
+  }
+
+  /**
+   * @param message the inputs as `encodeTensors` writes them
+   * @param rows the rows that the entry was counted with; axis 0 must agree if the model is batchable
+   * @throws QuernError `INVALID_INPUT`
+   */
+  decode(message: Uint8Array, rows: number): DecodedEntry {
+    const checked = this.#checked;
+    if (checked !== undefined && checked.rows === rows && checked.template.matches(message)) {
+      const tensors = checked.template.decode(message);
+      return { rows, tensors: checked.order.flatMap((index) => tensors[index] ?? []) };
     }
-    return checkTensor(tensor, spec, signature.batchable ? rows : undefined);
-  });
-  return { rows, tensors };
+    const found = decodeTensors(message);
+    const order = this.#signature.inputs.map((spec) =>
+      found.findIndex((tensor) => tensor.name === spec.name),
+    );
+    const tensors = this.#signature.inputs.map((spec, index) =>
+      checkTensor(found[order[index] ?? -1], spec, this.#signature.batchable ? rows : undefined),
+    );
+    const template = MessageTemplate.of(message, found);
+    if (template !== undefined) this.#checked = { template, rows, order };
+    return { rows, tensors };
+  }
 }
 
-function checkTensor(tensor: Tensor, spec: TensorSpec, rows: number | undefined): DecodedTensor {
+function checkTensor(
+  tensor: Tensor | undefined,
+  spec: TensorSpec,
+  rows: number | undefined,
+): DecodedTensor {
   const path = `input.${spec.name}`;
+  if (tensor === undefined) {
+    throw invalidInput(path, `missing, expected a ${spec.datatype} tensor`);
+  }
   if (tensor.datatype !== spec.datatype) {
     throw invalidInput(path, `got ${tensor.datatype}, expected ${spec.datatype}`);
   }

@@ -1,4 +1,5 @@
 import { encodeBytesElements, encodeTensors, QuernError, type Tensor } from '@quern/contract';
+import { MessageTemplate } from './message-template.ts';
 import type { RawTensor } from './ort-tensors.ts';
 
 /** An entry's share of a run: how many rows, and which outputs it wants (all by default). */
@@ -19,15 +20,41 @@ export function splitOutputs(
 ): Uint8Array[] {
   const totalRows = entries.reduce((sum, entry) => sum + entry.rows, 0);
   if (batchable) for (const output of outputs) assertRows(output, totalRows);
+  if (!batchable) return entries.map((entry) => encodeTensors(wanted(outputs, entry).map(takeAll)));
   let firstRow = 0;
-  return entries.map((entry) => {
-    const wanted = outputs.filter((output) => wantsOutput(entry, output.name));
+  const shares = entries.map((entry) => {
     const range = { first: firstRow, count: entry.rows, of: totalRows };
     firstRow += entry.rows;
-    return encodeTensors(
-      wanted.map((output) => (batchable ? takeRows(output, range) : takeAll(output))),
-    );
+    return wanted(outputs, entry).map((output) => takeRows(output, range));
   });
+  return encodeShares(shares);
+}
+
+function wanted(outputs: readonly RawTensor[], entry: EntryShare): RawTensor[] {
+  return outputs.filter((output) => wantsOutput(entry, output.name));
+}
+
+/** Encodes shares one by one, or all after the pattern of the first where they are alike. */
+function encodeShares(shares: readonly (readonly Tensor[])[]): Uint8Array[] {
+  const [first] = shares;
+  if (first === undefined) return [];
+  const message = encodeTensors(first);
+  const template = shares.every((share) => isAlike(share, first))
+    ? MessageTemplate.of(message, first)
+    : undefined;
+  if (template === undefined) return shares.map((share) => encodeTensors(share));
+  return template.encodeAll(shares.map((share) => share.map((tensor) => tensor.data)));
+}
+
+/** Outputs of one run differ between entries in their rows, and in which of them are wanted. */
+function isAlike(share: readonly Tensor[], first: readonly Tensor[]): boolean {
+  return (
+    share.length === first.length &&
+    share.every(
+      ({ name, shape }, index) =>
+        name === first[index]?.name && shape[0] === first[index]?.shape[0],
+    )
+  );
 }
 
 /** No names, or an empty list of them, ask for every output. */
