@@ -16,7 +16,7 @@ export interface Tensor {
 /** The most elements that one tensor may have: what a typed array can index. */
 export const MAX_ELEMENTS = 2 ** 31 - 1;
 
-/** The most dimensions that a tensor may have: twice what NumPy long allowed. */
+/** The most dimensions that a tensor may have: beyond any model's, and a bound for hostile shapes. */
 export const MAX_RANK = 64;
 
 /** Shapes in messages are cut after this many dimensions. */

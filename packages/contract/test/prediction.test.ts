@@ -160,6 +160,28 @@ describe('a request to create', () => {
     },
   );
 
+  it('names a model in one path segment that is safe in a Redis key', () => {
+    for (const name of ['digits', 'resnet-50', 'v1.2_b', '7', 'a'.repeat(64)]) {
+      expect(name).toMatch(MODEL_NAME_PATTERN);
+    }
+    for (const name of [
+      '',
+      '.',
+      '..',
+      '-a',
+      '_a',
+      'a/b',
+      'a:b',
+      'a{b}',
+      'a b',
+      'a\n',
+      'é',
+      'a'.repeat(65),
+    ]) {
+      expect(name).not.toMatch(MODEL_NAME_PATTERN);
+    }
+  });
+
   it('may have metadata that can be written again, up to a size', () => {
     const fits = 'm'.repeat(MAX_METADATA_BYTES - '{"m":""}'.length);
     expect(messages({ metadata: { m: fits } })).toEqual([]);
