@@ -1,0 +1,84 @@
+import type { PredictionQueue } from '@quern/queue';
+import type { Logger, Registry } from '@quern/service';
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import { logAccess } from './access-log.ts';
+import { ApiMetrics } from './api-metrics.ts';
+import { authenticate } from './authentication.ts';
+import { docsRoutes } from './docs-routes.ts';
+import { answerErrors, pathNotFound } from './error-responses.ts';
+import { jsonBodyReader } from './json-body.ts';
+import { modelRoutes } from './model-routes.ts';
+import { predictionRoutes } from './prediction-routes.ts';
+import { protocolRoutes } from './protocol-routes.ts';
+import { openContext } from './request-context.ts';
+import type { RouteDeps } from './route-deps.ts';
+import { addRoute, type Route } from './routes.ts';
+
+export interface AppDeps {
+  readonly queue: PredictionQueue;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** Empty: no key is asked for. */
+  readonly apiKeys: readonly string[];
+  readonly bodyLimitBytes: number;
+  /** How long `/v2` infer waits at most. */
+  readonly syncWaitMs: number;
+  /** Base of links in answers; undefined: what the client called. */
+  readonly publicUrl?: string | undefined;
+  /** Aborted when the process begins to stop: waits end then, and it is no longer ready. */
+  readonly stopping: AbortSignal;
+}
+
+/** The HTTP API as an Express application; it listens nowhere by itself. */
+export function buildApp(deps: AppDeps): Express {
+  const { queue, logger } = deps;
+  const metrics = new ApiMetrics(deps.registry, queue);
+  const routeDeps: RouteDeps = {
+    queue,
+    metrics,
+    readJson: jsonBodyReader(deps.bodyLimitBytes),
+    syncWaitMs: deps.syncWaitMs,
+    publicUrl: deps.publicUrl,
+    stopping: deps.stopping,
+  };
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.use(openContext, metrics.observe(), logAccess(logger), securityHeaders());
+  app.use(authenticate(deps.apiKeys));
+  const routes = [
+    ...predictionRoutes(routeDeps),
+    ...modelRoutes(routeDeps),
+    ...protocolRoutes(routeDeps),
+    ...docsRoutes(),
+    metricsRoute(metrics),
+  ];
+  for (const route of routes) addRoute(app, route);
+  app.use(pathNotFound);
+  app.use(answerErrors(logger, metrics));
+  return app;
+}
+
+/** For answers that no browser should do anything with; `/docs` sets a policy of its own. */
+function securityHeaders() {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    // Whether there is TLS is for the proxy in front to say.
+    strictTransportSecurity: false,
+  });
+}
+
+function metricsRoute(metrics: ApiMetrics): Route {
+  return {
+    path: '/metrics',
+    get: async (_request, response) => {
+      response.setHeader('Content-Type', metrics.contentType);
+      response.end(await metrics.text());
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { stringifyJson } from '@quern/contract';
+import type { Response } from 'express';
+
+const JSON_CONTENT_TYPE = 'application/json; charset=utf-8';
+
+/**
+ * Sends a JSON answer. Not Express's `json`: it would look for bigints in vain and make entity tags,
+ * which no client of predictions uses.
+ * @param holdsBigints see `stringifyJson`
+ */
+export function sendJson(
+  response: Response,
+  status: number,
+  body: unknown,
+  holdsBigints = false,
+): void {
+  if (response.destroyed || response.headersSent) return;
+  const text = stringifyJson(body, holdsBigints);
+  response.statusCode = status;
+  response.setHeader('Content-Type', JSON_CONTENT_TYPE);
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+}

@@ -1,0 +1,136 @@
+import { DATATYPES, type ModelStats, type TensorSpec } from '@quern/contract';
+import type { KnownModel, KnownVersion, QueueDepth } from '@quern/queue';
+import { z } from 'zod';
+
+const STATES = ['ready', 'loading', 'unhealthy', 'offline'] as const;
+
+const tensorSchema = z
+  .object({
+    name: z.string(),
+    datatype: z.enum(DATATYPES),
+    shape: z.array(z.number().int()).meta({ description: '-1 marks a dynamic dimension.' }),
+    allow_non_finite: z.boolean().optional(),
+  })
+  .meta({ id: 'ModelTensor' });
+
+const versionSchema = z
+  .object({
+    version: z.string(),
+    state: z.enum(STATES).meta({ description: '`offline`: no live worker serves it.' }),
+    reason: z.string().optional().meta({ description: 'Why it is not ready.' }),
+    inputs: z.array(tensorSchema).nullable(),
+    outputs: z.array(tensorSchema).nullable(),
+    max_rows: z.number().int().nullable().meta({
+      description: 'The most rows of one prediction; null if axis 0 does not count rows.',
+    }),
+    labels: z.array(z.string()).optional(),
+    execution_providers: z.array(z.string()),
+    instances: z.number().int(),
+  })
+  .meta({ id: 'ModelVersion' });
+
+/** A model as `/v1/models` shows it. */
+export const modelSchema = z
+  .object({
+    name: z.string(),
+    description: z.string().optional(),
+    license: z.string().optional(),
+    origin: z.string().optional(),
+    state: z.enum(STATES).meta({ description: 'The best of its versions.' }),
+    versions: z.array(versionSchema).meta({ description: 'Newest first.' }),
+    live_workers: z.number().int(),
+    batching: z.object({
+      mode: z.enum(['auto', 'fixed', 'off']),
+      max_batch_size: z.number().int(),
+      max_queue_delay_ms: z.number(),
+    }),
+    queue: z.object({
+      waiting: z.number().int(),
+      active: z.number().int(),
+      oldest_waiting_ms: z.number().nullable(),
+      max_size: z.number().int(),
+      timeout_ms: z.number().int().nullable(),
+      attempts: z.number().int(),
+    }),
+    stats: z.object({
+      predictions_per_second: z.number(),
+      rows_per_second: z.number(),
+      batches: z.number().int(),
+      rows: z.number().int(),
+      failed: z.number().int(),
+      mean_batch_rows: z.number(),
+      mean_inference_ms: z.number(),
+      mean_queue_ms: z.number(),
+    }),
+  })
+  .meta({ id: 'Model' });
+export type WireModel = z.infer<typeof modelSchema>;
+
+export const modelListSchema = z
+  .object({ results: z.array(modelSchema) })
+  .meta({ id: 'ModelList' });
+
+/** A model as clients read it. */
+export function modelToWire(model: KnownModel, depth: QueueDepth): WireModel {
+  const { batching, queue } = model;
+  return {
+    name: model.name,
+    ...(model.description !== undefined && { description: model.description }),
+    ...(model.license !== undefined && { license: model.license }),
+    ...(model.origin !== undefined && { origin: model.origin }),
+    state: STATES.find((state) => model.versions.some((item) => item.state === state)) ?? 'offline',
+    versions: model.versions.map(versionToWire),
+    live_workers: model.liveWorkers,
+    batching: {
+      mode: batching.mode,
+      max_batch_size: batching.maxBatchSize,
+      max_queue_delay_ms: batching.maxQueueDelayMs,
+    },
+    queue: {
+      waiting: depth.waiting,
+      active: depth.active,
+      oldest_waiting_ms: depth.oldestWaitingMs,
+      max_size: queue.maxSize,
+      timeout_ms: queue.timeoutMs,
+      attempts: queue.attempts,
+    },
+    stats: statsToWire(model.stats),
+  };
+}
+
+function versionToWire(version: KnownVersion): WireModel['versions'][number] {
+  const { signature } = version;
+  return {
+    version: String(version.version),
+    state: version.state,
+    ...(version.reason !== undefined && { reason: version.reason }),
+    inputs: signature?.inputs.map(tensorToWire) ?? null,
+    outputs: signature?.outputs.map(tensorToWire) ?? null,
+    max_rows: signature?.batchable === true ? signature.maxRows : null,
+    ...(version.labels !== undefined && { labels: [...version.labels] }),
+    execution_providers: [...version.executionProviders],
+    instances: version.instances,
+  };
+}
+
+function tensorToWire({ name, datatype, shape, allowNonFinite }: TensorSpec) {
+  return {
+    name,
+    datatype,
+    shape: [...shape],
+    ...(allowNonFinite === true && { allow_non_finite: true }),
+  };
+}
+
+function statsToWire(stats: ModelStats): WireModel['stats'] {
+  return {
+    predictions_per_second: stats.predictionsPerSecond,
+    rows_per_second: stats.rowsPerSecond,
+    batches: stats.batches,
+    rows: stats.rows,
+    failed: stats.failed,
+    mean_batch_rows: stats.meanBatchRows,
+    mean_inference_ms: stats.meanInferenceMs,
+    mean_queue_ms: stats.meanQueueMs,
+  };
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import {
+  type CreatePrediction,
+  PREDICTION_ID_PATTERN,
+  parseModelInputs,
+  show,
+} from '@quern/contract';
+import type { ModelTarget, Submission } from '@quern/queue';
+import { invalidRequest } from './request-schema.ts';
+
+const MAX_KEY_LENGTH = 255;
+
+/** The submission that a create body asks for. */
+export function submissionFrom(
+  body: CreatePrediction,
+  target: ModelTarget,
+  id: string | undefined,
+): Submission {
+  return {
+    target,
+    inputs: parseModelInputs(body.input, target.signature),
+    priority: body.priority,
+    ...(id !== undefined && { id }),
+    ...(body.timeout_ms !== undefined && { timeoutMs: body.timeout_ms }),
+    ...(body.metadata !== undefined && { metadata: body.metadata }),
+  };
+}
+
+/**
+ * The id that an `Idempotency-Key` stands for: a digest of the key and of who sends it, so that two
+ * callers with the same key do not meet.
+ * @throws QuernError `INVALID_REQUEST` for an empty key or one of more than 255 characters
+ */
+export function idFromIdempotencyKey(key: string | undefined, caller: string): string | undefined {
+  if (key === undefined) return undefined;
+  if (key.length === 0 || key.length > MAX_KEY_LENGTH) {
+    const problem = `got ${key.length} characters, expected 1 to ${MAX_KEY_LENGTH}`;
+    throw invalidRequest('Idempotency-Key', problem);
+  }
+  const digest = createHash('sha256')
+    .update(JSON.stringify([caller, key]))
+    .digest('base64url');
+  return `key-${digest}`;
+}
+
+/** @throws QuernError `INVALID_REQUEST` for an id that a client may not choose */
+export function assertPredictionId(id: string): void {
+  if (PREDICTION_ID_PATTERN.test(id)) return;
+  const expected = 'expected 1 to 128 of A-Z a-z 0-9 _ . ~ - and not an integer, "." or ".."';
+  throw invalidRequest('id', `got ${show(id)}, ${expected}`);
+}
+
+/**
+ * The model and version that a body names: `"model": "digits"` or `"version": "digits:2"`.
+ * @throws QuernError `INVALID_REQUEST` unless it names exactly one of them
+ */
+export function namedTarget(body: {
+  readonly model?: string | undefined;
+  readonly version?: string | undefined;
+}): { model: string; version?: string } {
+  const { model, version } = body;
+  if (model !== undefined && version === undefined) return { model };
+  if (version === undefined) {
+    throw invalidRequest('model', 'got nothing, expected "model" or "version" in the body');
+  }
+  if (model !== undefined) {
+    throw invalidRequest('version', 'got "model" as well, expected one of them');
+  }
+  const colon = version.indexOf(':');
+  if (colon < 0) {
+    throw invalidRequest('version', `got ${show(version)}, expected "model:version"`);
+  }
+  return { model: version.slice(0, colon), version: version.slice(colon + 1) };
+}

@@ -1,0 +1,181 @@
+import {
+  type CreatePrediction,
+  createPredictionAnywhereSchema,
+  createPredictionSchema,
+  isTerminal,
+  PREDICTION_ID_PATTERN,
+  type Prediction,
+  predictionToWire,
+  QuernError,
+  show,
+} from '@quern/contract';
+import type { Request, Response } from 'express';
+import { sendJson } from './json-response.ts';
+import { placeOrder } from './prediction-door.ts';
+import {
+  assertPredictionId,
+  idFromIdempotencyKey,
+  namedTarget,
+  submissionFrom,
+} from './prediction-order.ts';
+import { getPredictionQuerySchema, listPredictionsQuerySchema } from './prediction-query.ts';
+import { preferredWaitSeconds } from './prefer-header.ts';
+import { baseUrlOf } from './public-url.ts';
+import type { RequestContext } from './request-context.ts';
+import { invalidRequest, parseRequest } from './request-schema.ts';
+import type { RouteDeps } from './route-deps.ts';
+import { optionalParameter, pathParameter, type Route } from './routes.ts';
+import { waitSignal } from './wait-signal.ts';
+
+/** One create request: where it goes and what it holds. */
+interface Creation {
+  readonly model: string;
+  readonly version?: string | undefined;
+  readonly body: CreatePrediction;
+  /** Chosen by the client in path or body. */
+  readonly id: string | undefined;
+}
+
+/** The `/v1` routes of predictions. */
+export function predictionRoutes(deps: RouteDeps): Route[] {
+  return [
+    { path: '/v1/predictions', get: listPredictions(deps), post: createAnywhere(deps) },
+    { path: '/v1/predictions/{id}', get: getPrediction(deps), put: createWithId(deps) },
+    { path: '/v1/predictions/{id}/cancel', post: cancelPrediction(deps) },
+    { path: '/v1/models/{model}/predictions', post: createForModel(deps) },
+    { path: '/v1/models/{model}/versions/{version}/predictions', post: createForModel(deps) },
+  ];
+}
+
+function createForModel(deps: RouteDeps): NonNullable<Route['post']> {
+  return async (request, response, context) => {
+    const model = pathParameter(request, 'model');
+    context.submission = {};
+    if (deps.queue.registry.model(model) !== undefined) context.submission = { model };
+    const body = parseRequest(
+      createPredictionSchema,
+      await deps.readJson(request, response),
+      'body',
+    );
+    const version = optionalParameter(request, 'version');
+    await create(deps, { request, response, context }, { model, version, body, id: body.id });
+  };
+}
+
+function createAnywhere(deps: RouteDeps): NonNullable<Route['post']> {
+  return async (request, response, context) => {
+    context.submission = {};
+    const json = await deps.readJson(request, response);
+    const body = parseRequest(createPredictionAnywhereSchema, json, 'body');
+    await create(deps, { request, response, context }, { ...namedTarget(body), body, id: body.id });
+  };
+}
+
+function createWithId(deps: RouteDeps): NonNullable<Route['put']> {
+  return async (request, response, context) => {
+    context.submission = {};
+    const id = pathParameter(request, 'id');
+    assertPredictionId(id);
+    const json = await deps.readJson(request, response);
+    const body = parseRequest(createPredictionAnywhereSchema, json, 'body');
+    if (body.id !== undefined && body.id !== id) {
+      throw invalidRequest('id', `got ${show(body.id)}, expected ${show(id)} as in the path`);
+    }
+    await create(deps, { request, response, context }, { ...namedTarget(body), body, id });
+  };
+}
+
+interface Exchange {
+  readonly request: Request;
+  readonly response: Response;
+  readonly context: RequestContext;
+}
+
+async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): Promise<void> {
+  const { request, response, context } = exchange;
+  const { model, version, body } = creation;
+  // An id in the body or path makes the request repeatable already.
+  const id = creation.id ?? idFromIdempotencyKey(request.get('idempotency-key'), context.caller);
+  const waitSeconds = preferredWaitSeconds(request.get('prefer'));
+  const wait =
+    waitSeconds === undefined
+      ? undefined
+      : { timeoutMs: waitSeconds * 1000, signal: waitSignal(response, deps.stopping) };
+  const { prediction, created } = await placeOrder(deps, context, {
+    model,
+    version,
+    compose: (target) => submissionFrom(body, target, id),
+    wait,
+  });
+  if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
+  const isAnswered = !created || (wait !== undefined && isTerminal(prediction.status));
+  const baseUrl = baseUrlOf(request, deps.publicUrl);
+  const wire = predictionToWire(prediction, baseUrl);
+  response.setHeader('Location', wire.body.urls.get);
+  sendJson(response, isAnswered ? 200 : 202, wire.body, wire.holdsBigints);
+}
+
+function getPrediction(deps: RouteDeps): NonNullable<Route['get']> {
+  return async (request, response) => {
+    const id = knownForm(pathParameter(request, 'id'));
+    const { wait: waitSeconds } = parseRequest(getPredictionQuerySchema, request.query, 'query');
+    const prediction =
+      waitSeconds === undefined || waitSeconds === 0
+        ? await deps.queue.get(id)
+        : await deps.queue.wait(id, {
+            timeoutMs: waitSeconds * 1000,
+            signal: waitSignal(response, deps.stopping),
+          });
+    sendPrediction(deps, request, response, id, prediction);
+  };
+}
+
+function cancelPrediction(deps: RouteDeps): NonNullable<Route['post']> {
+  return async (request, response) => {
+    const id = knownForm(pathParameter(request, 'id'));
+    sendPrediction(deps, request, response, id, await deps.queue.cancel(id));
+  };
+}
+
+function listPredictions(deps: RouteDeps): NonNullable<Route['get']> {
+  return async (request, response) => {
+    const query = parseRequest(listPredictionsQuerySchema, request.query, 'query');
+    const { model, status, cursor, limit } = query;
+    const page = await deps.queue.list({
+      limit,
+      ...(model !== undefined && { model }),
+      ...(status !== undefined && { status }),
+      ...(cursor !== undefined && { cursor }),
+    });
+    const baseUrl = baseUrlOf(request, deps.publicUrl);
+    const wires = page.predictions.map((prediction) => predictionToWire(prediction, baseUrl));
+    const results = wires.map(({ body }) => body);
+    const holdsBigints = wires.some((wire) => wire.holdsBigints);
+    sendJson(response, 200, { results, next: page.next ?? null }, holdsBigints);
+  };
+}
+
+/** An id that cannot exist is answered without asking Redis. */
+function knownForm(id: string): string {
+  if (!PREDICTION_ID_PATTERN.test(id)) throw predictionNotFound(id);
+  return id;
+}
+
+function sendPrediction(
+  deps: RouteDeps,
+  request: Request,
+  response: Response,
+  id: string,
+  prediction: Prediction | undefined,
+): void {
+  if (prediction === undefined) throw predictionNotFound(id);
+  const wire = predictionToWire(prediction, baseUrlOf(request, deps.publicUrl));
+  sendJson(response, 200, wire.body, wire.holdsBigints);
+}
+
+function predictionNotFound(id: string): QuernError {
+  return new QuernError(
+    'PREDICTION_NOT_FOUND',
+    `id: got ${show(id)}, but no such prediction exists, or its retention has ended`,
+  );
+}

@@ -1,0 +1,16 @@
+import type { PredictionQueue } from '@quern/queue';
+import type { ApiMetrics } from './api-metrics.ts';
+import type { ReadJson } from './json-body.ts';
+
+/** What the routes work with. */
+export interface RouteDeps {
+  readonly queue: PredictionQueue;
+  readonly metrics: ApiMetrics;
+  readonly readJson: ReadJson;
+  /** How long a synchronous request waits at most, ms. */
+  readonly syncWaitMs: number;
+  /** Base of links; undefined: what the client called. */
+  readonly publicUrl: string | undefined;
+  /** Aborted when the process begins to stop: waits end then. */
+  readonly stopping: AbortSignal;
+}

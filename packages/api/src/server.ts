@@ -1,0 +1,79 @@
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { closeServer, listen } from '@quern/service';
+import { type AppDeps, buildApp } from './app.ts';
+
+export interface ServerOptions extends Omit<AppDeps, 'stopping'> {
+  readonly host: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  /** Requests may finish in this time when the server closes. */
+  readonly shutdownGraceMs: number;
+}
+
+export interface ApiServer {
+  readonly port: number;
+  /** Where the API is, without a trailing slash. */
+  readonly url: string;
+  /** Ends waits, lets other requests finish within the grace period, and stops listening. */
+  readonly close: () => Promise<void>;
+}
+
+/** Longer than the usual load balancer's, so that it is never this side that hangs up first. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+/**
+ * Starts the API on a port.
+ * @throws QuernError `CONFIG_INVALID` if the port is taken
+ */
+export async function startApiServer(options: ServerOptions): Promise<ApiServer> {
+  const stopping = new AbortController();
+  const app = buildApp({ ...options, stopping: stopping.signal });
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, (request, response) => {
+    // The connections of a stopping server end with their current answer.
+    if (stopping.signal.aborted) response.setHeader('Connection', 'close');
+    app(request, response);
+  });
+  server.on('clientError', answerClientError);
+  const { host } = options;
+  const port = await listen(server, { host, port: options.port, portVariable: 'QUERN_API_PORT' });
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    close: () => {
+      stopping.abort();
+      closing ??= closeWithin(server, options.shutdownGraceMs);
+      return closing;
+    },
+  };
+}
+
+async function closeWithin(server: Server, graceMs: number): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  try {
+    await closeServer(server);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const STATUS_OF_CLIENT_ERROR: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** What is not even HTTP never becomes a request; it gets an answer all the same. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF_CLIENT_ERROR[error.code ?? ''] ?? '400 Bad Request';
+  const message = `The request could not be read: ${status.slice(4)} (${error.code ?? 'no code'})`;
+  const body = JSON.stringify({ error: { code: 'INVALID_REQUEST', message } });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

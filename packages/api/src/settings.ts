@@ -1,0 +1,34 @@
+import { integerText, portText, setting, sharedSettings } from '@quern/service';
+import { z } from 'zod';
+
+/** Every environment variable that the API reads. */
+export const apiSettings = {
+  ...sharedSettings,
+  port: setting({
+    variable: 'QUERN_API_PORT',
+    schema: portText(),
+    fallback: 8080,
+    meaning: 'Port of the API.',
+  }),
+  bodyLimitBytes: setting({
+    variable: 'QUERN_BODY_LIMIT_BYTES',
+    schema: integerText(1024, 1_073_741_824),
+    fallback: 33_554_432,
+    meaning: 'Largest request body, in bytes.',
+  }),
+  syncWaitMs: setting({
+    variable: 'QUERN_SYNC_WAIT_MS',
+    schema: integerText(1, 3_600_000),
+    fallback: 60_000,
+    meaning: 'How long a `/v2` infer request waits for its result.',
+  }),
+  publicUrl: setting<string | undefined>({
+    variable: 'QUERN_PUBLIC_URL',
+    schema: z
+      .url({ protocol: /^https?$/, error: 'expected a URL such as https://quern.example.com' })
+      .transform((url) => url.replace(/\/+$/, '')),
+    fallback: undefined,
+    meaning:
+      'Base of the links in answers, for an API behind a proxy. Default: what the client called.',
+  }),
+} as const;

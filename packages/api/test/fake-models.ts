@@ -1,0 +1,86 @@
+import type { ServedModel, WorkerRecord } from '@quern/contract';
+
+const QUEUE: ServedModel['queue'] = {
+  maxSize: 10_000,
+  timeoutMs: null,
+  attempts: 3,
+  retention: {
+    succeeded: { ageSeconds: 3600, count: 1000 },
+    failed: { ageSeconds: 86_400, count: 1000 },
+  },
+};
+
+const STATS: NonNullable<ServedModel['stats']> = {
+  rowsPerSecond: 120,
+  predictionsPerSecond: 60,
+  batches: 10,
+  rows: 40,
+  meanBatchRows: 4,
+  meanInferenceMs: 2.5,
+  meanQueueMs: 1.5,
+  failed: 1,
+};
+
+/** Doubles a row of two numbers; version 2 is the newest, version 1 is as good. */
+export const PAIR: ServedModel = {
+  name: 'pair',
+  description: 'Gives back what it takes',
+  license: 'CC0-1.0',
+  batching: { mode: 'auto', maxBatchSize: 16, maxQueueDelayMs: 2 },
+  queue: QUEUE,
+  stats: STATS,
+  versions: [2, 1].map((version) => ({
+    version,
+    state: 'ready' as const,
+    instances: 1,
+    executionProvider: 'cpu',
+    labels: ['left', 'right'],
+    signature: {
+      inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 2] }],
+      outputs: [{ name: 'y', datatype: 'FP32' as const, shape: [-1, 2] }],
+      batchable: true,
+      maxRows: 8,
+    },
+  })),
+};
+
+/** Takes integers beyond 2^53 and an output of each kind. */
+export const EXACT: ServedModel = {
+  name: 'exact',
+  batching: { mode: 'off', maxBatchSize: 1, maxQueueDelayMs: 0 },
+  queue: { ...QUEUE, maxSize: 2 },
+  versions: [
+    {
+      version: 1,
+      state: 'ready',
+      instances: 1,
+      signature: {
+        inputs: [{ name: 'n', datatype: 'INT64', shape: [-1] }],
+        outputs: [
+          { name: 'n', datatype: 'INT64', shape: [-1] },
+          { name: 'text', datatype: 'BYTES', shape: [-1] },
+        ],
+        batchable: true,
+        maxRows: 8,
+      },
+    },
+  ],
+};
+
+/** A file that no worker could load. */
+export const BROKEN: ServedModel = {
+  name: 'broken',
+  batching: { mode: 'auto', maxBatchSize: 16, maxQueueDelayMs: 2 },
+  queue: QUEUE,
+  versions: [{ version: 1, state: 'unhealthy', reason: 'the file is cut off', instances: 0 }],
+};
+
+export function workerRecord(models: readonly ServedModel[]): WorkerRecord {
+  return {
+    workerId: 'test-worker',
+    hostname: 'here',
+    pid: process.pid,
+    startedAtMs: Date.now(),
+    models: [...models],
+  };
+}

@@ -1,0 +1,119 @@
+import { type ApiServer, type OpenApiDocument, openApiDocument, startApiServer } from '../src/index.ts';
+import type { ServedModel } from '@quern/contract';
+import { connectRedis, PredictionQueue, RegistryPublisher } from '@quern/queue';
+import { createLogger, createMetricsRegistry } from '@quern/service';
+import { TestRedis } from '@quern/testkit';
+
+import { BROKEN, EXACT, PAIR, workerRecord } from './fake-models.ts';
+import { assertConforms } from './openapi-conformance.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The parsed body; undefined if it is not JSON. */
+  readonly json: unknown;
+}
+
+export interface Call {
+  /** Sent as JSON unless it is a string or bytes. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunningApiOptions {
+  readonly apiKeys?: readonly string[];
+  readonly bodyLimitBytes?: number;
+  readonly syncWaitMs?: number;
+  readonly publicUrl?: string;
+  readonly models?: readonly ServedModel[];
+}
+
+/** The API on a port of its own over a Redis of its own, with models that no worker serves yet. */
+export class RunningApi {
+  readonly url: string;
+  readonly server: ApiServer;
+  readonly queue: PredictionQueue;
+  readonly redisServer: TestRedis;
+  readonly redis: PredictionQueue['redis'];
+  readonly document: OpenApiDocument = openApiDocument('test');
+  readonly #publisher: RegistryPublisher;
+
+  private constructor(
+    parts: Pick<RunningApi, 'server' | 'queue' | 'redisServer' | 'redis'>,
+    publisher: RegistryPublisher,
+  ) {
+    this.server = parts.server;
+    this.queue = parts.queue;
+    this.redisServer = parts.redisServer;
+    this.redis = parts.redis;
+    this.url = parts.server.url;
+    this.#publisher = publisher;
+  }
+
+  static async start(options: RunningApiOptions = {}): Promise<RunningApi> {
+    const redisServer = await TestRedis.start();
+    const redis = await connectRedis({
+      url: redisServer.url,
+      role: 'worker',
+      name: 'test',
+      waitMs: 5000,
+      onError: () => {},
+    });
+    const record = workerRecord(options.models ?? [PAIR, EXACT, BROKEN]);
+    const publisher = new RegistryPublisher({ redis, record: () => record, onError: () => {} });
+    await publisher.publish();
+    const queue = await PredictionQueue.open({ redisUrl: redisServer.url, name: 'test-api' });
+    const server = await startApiServer({
+      host: '127.0.0.1',
+      port: 0,
+      queue,
+      logger: createLogger({
+        name: 'api',
+        level: process.env['QUERN_LOG_LEVEL'] ?? 'fatal',
+        pretty: false,
+      }),
+      registry: createMetricsRegistry('api'),
+      apiKeys: options.apiKeys ?? [],
+      bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
+      syncWaitMs: options.syncWaitMs ?? 10_000,
+      publicUrl: options.publicUrl,
+      shutdownGraceMs: 2000,
+    });
+    return new RunningApi({ server, queue, redisServer, redis }, publisher);
+  }
+
+  /** Sends a request; the answer must be as `/openapi.json` describes it. */
+  async call(method: string, path: string, call: Call = {}): Promise<Answer> {
+    const { body, headers = {}, signal } = call;
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array || body === undefined;
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      redirect: 'manual',
+      ...(body !== undefined && { body: isRaw ? body : JSON.stringify(body) }),
+      ...(signal !== undefined && { signal }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+    const json: unknown = isJson && text !== '' ? JSON.parse(text) : undefined;
+    assertConforms(this.document, { method, path, status: response.status, json });
+    return { status: response.status, headers: response.headers, text, json };
+  }
+
+  /** How many predictions were ever put into the queues. */
+  async countPredictions(): Promise<number> {
+    const keys = await this.redis.keys('quern:*:predictions');
+    const counts = await Promise.all(keys.map((key) => this.redis.zcard(key)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async stop(): Promise<void> {
+    await this.server.close();
+    await this.queue.close();
+    await this.#publisher.close().catch(() => {});
+    this.redis.disconnect();
+    await this.redisServer.stop();
+  }
+}
