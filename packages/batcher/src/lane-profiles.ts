@@ -1,7 +1,7 @@
 import { RunProfile, type RunProfileSnapshot, type RunSample } from './run-profile.ts';
 
-/** Lanes beyond this number push out the one that has been known longest. */
-const MAX_LANES = 256;
+/** Lanes of a generation; twice as many are known at most. */
+const GENERATION_LANES = 128;
 
 /** The profiles of a model's lanes, as they are stored. */
 export interface LaneProfilesSnapshot {
@@ -9,10 +9,15 @@ export interface LaneProfilesSnapshot {
   readonly lanes: Readonly<Record<string, RunProfileSnapshot>>;
 }
 
-/** One `RunProfile` for each lane. A lane that was never seen starts from the seed. */
+/**
+ * One `RunProfile` for each lane. A lane that was never seen starts from the seed. Lanes that are not
+ * used are forgotten: those asked for belong to the young generation, and when it is full it becomes
+ * the old one, and the old one is gone.
+ */
 export class LaneProfiles {
   readonly #seed: readonly RunSample[];
-  readonly #byLane = new Map<string, RunProfile>();
+  #young = new Map<string, RunProfile>();
+  #old = new Map<string, RunProfile>();
 
   /** @param seed What was measured at warm-up; the expectation for every lane. */
   constructor(seed: readonly RunSample[] = []) {
@@ -28,13 +33,14 @@ export class LaneProfiles {
   }
 
   toJSON(): LaneProfilesSnapshot {
-    const lanes = [...this.#byLane].map(([lane, profile]) => [lane, profile.toJSON()] as const);
+    const lanes = [...this.#old, ...this.#young].map(([lane, profile]) => [lane, profile.toJSON()]);
     return { seed: this.#seed, lanes: Object.fromEntries(lanes) };
   }
 
   /** The profile of a lane, made if need be. */
   of(lane: string): RunProfile {
-    return this.#byLane.get(lane) ?? this.#set(lane, new RunProfile(this.#seed));
+    const known = this.#young.get(lane);
+    return known ?? this.#set(lane, this.#old.get(lane) ?? new RunProfile(this.#seed));
   }
 
   /** Starts one lane from samples of its own, e.g. measured at warm-up with its shape. */
@@ -43,11 +49,11 @@ export class LaneProfiles {
   }
 
   #set(lane: string, profile: RunProfile): RunProfile {
-    if (this.#byLane.size >= MAX_LANES && !this.#byLane.has(lane)) {
-      const longestKnown = this.#byLane.keys().next().value;
-      if (longestKnown !== undefined) this.#byLane.delete(longestKnown);
+    if (this.#young.size >= GENERATION_LANES) {
+      this.#old = this.#young;
+      this.#young = new Map();
     }
-    this.#byLane.set(lane, profile);
+    this.#young.set(lane, profile);
     return profile;
   }
 }

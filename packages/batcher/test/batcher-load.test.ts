@@ -101,8 +101,8 @@ describe('the size that mode auto learns', () => {
         const best = Math.max(...sizes.map((rows) => rows / timeMs(rows)));
         const profiles = new LaneProfiles(seedOf(timeMs));
         const settings = { mode: 'auto', maxBatchSize: 64, maxQueueDelayMs: 0 } as const;
-        const fromMs = 500 * timeMs(1) + 20 * timeMs(64);
-        const load = { settings, timeMs, fromMs, untilMs: 4 * fromMs, profiles };
+        const fromMs = 200 * timeMs(1) + 15 * timeMs(64);
+        const load = { settings, timeMs, fromMs, untilMs: 3 * fromMs, profiles };
         const { rowsPerMs } = await saturate(load);
         expect(rowsPerMs / best).toBeGreaterThan(0.97);
       },

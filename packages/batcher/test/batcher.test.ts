@@ -53,6 +53,19 @@ describe('forming batches', () => {
     await clock.runUntilIdle();
   });
 
+  test('just before a run ends what is there is prefetched', async () => {
+    const profiles = new LaneProfiles([{ rows: 1, timeMs: 100 }]);
+    const { clock, instances, batcher } = setUp({}, { profiles });
+    void batcher.submit(entryAt(0, 0));
+    await clock.advanceBy(10);
+    for (const payload of [1, 2]) void batcher.submit(entryAt(10, payload));
+    await clock.advanceTo(97.9);
+    expect(instances.batches.map(payloads)).toEqual([[0]]);
+    await clock.runUntilIdle();
+    expect(instances.batches[1]).toMatchObject({ rows: 2, formedAtMs: 98, prefetched: true });
+    expect(instances.startedAtMs.get(2)).toBe(100);
+  });
+
   test('the delay counts from the oldest entry', async () => {
     const { clock, instances, batcher } = setUp({ maxQueueDelayMs: 10 });
     void batcher.submit(entryAt(-4, 1));
