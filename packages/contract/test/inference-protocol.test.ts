@@ -148,7 +148,7 @@ describe('inferResponseToWire', () => {
         const spec = { inputs: [specOf(tensor)], outputs: [], batchable: false, maxRows: 1 };
         expect(parseInferInputs(echo, spec).tensors).toEqual([tensor]);
       },
-      300,
+      100,
     );
   });
 

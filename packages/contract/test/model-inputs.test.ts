@@ -169,7 +169,7 @@ describe('any JSON either fits or is refused with a path', () => {
           expect((error as QuernError).message.length).toBeLessThan(300);
         }
       },
-      2000,
+      1000,
     );
     expect(fitting).toBeGreaterThan(0);
   });

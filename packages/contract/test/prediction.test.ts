@@ -75,7 +75,7 @@ describe('predictionToWire', () => {
         const written = parseJson(stringifyJson(body, holdsBigints));
         expect(predictionSchema.strict().safeParse(written).error).toBeUndefined();
       },
-      300,
+      100,
     );
   });
 

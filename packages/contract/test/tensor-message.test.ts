@@ -186,7 +186,7 @@ describe('a damaged message decodes to something consistent or is refused', () =
         for (const [position, byte] of mutations) bytes[position % bytes.byteLength] = byte;
         decodesOrRefuses(bytes);
       },
-      1000,
+      400,
     );
   });
 
@@ -198,7 +198,7 @@ describe('a damaged message decodes to something consistent or is refused', () =
         decodesOrRefuses(bytes.subarray(0, cut % bytes.byteLength));
         decodesOrRefuses(new Uint8Array([...bytes, ...tail]));
       },
-      300,
+      150,
     );
   });
 
@@ -218,8 +218,8 @@ describe('a damaged message decodes to something consistent or is refused', () =
     forAll(
       fc.tuple(fc.oneof(header, fc.jsonValue()), fc.uint8Array({ maxLength: 40 })),
       ([value, data]) => decodesOrRefuses(message(value, ...data)),
-      1000,
+      400,
     );
-    forAll(fc.uint8Array({ maxLength: 64 }), decodesOrRefuses, 300);
+    forAll(fc.uint8Array({ maxLength: 64 }), decodesOrRefuses, 150);
   });
 });
