@@ -12,6 +12,7 @@ export interface TestRedisOptions {
 }
 
 const READY_TIMEOUT_MS = 10_000;
+const START_ATTEMPTS = 3;
 
 /** A private Redis on a free port, with a data folder of its own that goes when it stops. */
 export class TestRedis {
@@ -20,6 +21,7 @@ export class TestRedis {
   readonly #directory: string;
   readonly #options: TestRedisOptions;
   #process: ChildProcess | undefined;
+  #client: Redis | undefined;
 
   private constructor(port: number, directory: string, options: TestRedisOptions) {
     this.port = port;
@@ -30,9 +32,18 @@ export class TestRedis {
 
   static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'quern-redis-'));
-    const server = new TestRedis(await freePort(), directory, options);
-    await server.start();
-    return server;
+    for (let attempt = 1; ; attempt++) {
+      const server = new TestRedis(await freePort(), directory, options);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        // Another process may have taken the port since it was free.
+        if (attempt < START_ATTEMPTS) continue;
+        await rm(directory, { recursive: true, force: true });
+        throw error;
+      }
+    }
   }
 
   get pid(): number | undefined {
@@ -56,16 +67,10 @@ export class TestRedis {
       { stdio: ['ignore', 'ignore', 'inherit'] },
     );
     this.#process = child;
-    await Promise.race([
-      this.#untilReady(),
-      once(child, 'error').then(([error]) => Promise.reject(error)),
-      once(child, 'exit').then(([code]) =>
-        Promise.reject(new Error(`redis-server ended with ${code}; is it installed?`)),
-      ),
-    ]);
-  }
-
-  async #untilReady(): Promise<void> {
+    // A test run that is cut short takes its servers with it.
+    const onExit = (): void => void child.kill('SIGKILL');
+    process.once('exit', onExit);
+    child.once('close', () => process.off('exit', onExit));
     const client = new Redis(this.url, {
       lazyConnect: true,
       retryStrategy: () => 10,
@@ -73,8 +78,23 @@ export class TestRedis {
       commandTimeout: READY_TIMEOUT_MS,
     });
     client.on('error', () => {});
-    await client.ping();
-    client.disconnect();
+    try {
+      await Promise.race([untilReady(client, child), untilEnded(child)]);
+    } catch (error) {
+      await this.kill();
+      throw error;
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  /** A client to look inside with; it ends with the server. */
+  get client(): Redis {
+    if (this.#client === undefined) {
+      this.#client = new Redis(this.url, { maxRetriesPerRequest: null });
+      this.#client.on('error', () => {});
+    }
+    return this.#client;
   }
 
   /** Ends the server as a power cut would; its files stay. */
@@ -84,6 +104,7 @@ export class TestRedis {
 
   /** Ends the server and removes its data. */
   async stop(): Promise<void> {
+    this.#client?.disconnect();
     await this.#end('SIGTERM');
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -100,4 +121,17 @@ export class TestRedis {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** Whoever answers on the port must be the child: another server may have been faster to take it. */
+async function untilReady(client: Redis, child: ChildProcess): Promise<void> {
+  const info = await client.info('server');
+  if (!info.includes(`process_id:${child.pid}\r\n`)) {
+    throw new Error(`Another Redis answers at ${client.options.port}`);
+  }
+}
+
+async function untilEnded(child: ChildProcess): Promise<never> {
+  const [code] = await once(child, 'exit');
+  throw new Error(`redis-server ended with ${code}; is it installed?`);
 }
