@@ -22,8 +22,6 @@ export interface BatcherStats {
 
 /** The counters of a batcher. */
 export class BatcherCounters {
-  queuedEntries = 0;
-  queuedRows = 0;
   inFlightBatches = 0;
   inFlightEntries = 0;
   inFlightRows = 0;
@@ -41,16 +39,6 @@ export class BatcherCounters {
     DispatchReason,
     number
   >;
-
-  queued(rows: number): void {
-    this.queuedEntries += 1;
-    this.queuedRows += rows;
-  }
-
-  unqueued(rows: number): void {
-    this.queuedEntries -= 1;
-    this.queuedRows -= rows;
-  }
 
   batchFormed(batch: Batch<unknown>): void {
     this.batches[batch.reason] += 1;

@@ -3,8 +3,10 @@ import type { Clock } from './clock.ts';
 import { type Decision, decide } from './decide.ts';
 import type { Batch, BatchResult, Entry } from './entry.ts';
 import { type DropReason, EntryDropped } from './entry-dropped.ts';
-import { type InFlightBatch, InstanceSlot } from './instance-slot.ts';
-import { Lane } from './lane.ts';
+import { EntryQueue } from './entry-queue.ts';
+import type { InFlightBatch, InstanceSlot } from './instance-slot.ts';
+import { InstanceSlots } from './instance-slots.ts';
+import type { Lane } from './lane.ts';
 import { LaneProfiles } from './lane-profiles.ts';
 import { QueuedEntry } from './queued-entry.ts';
 import { assertSettings, type BatchingSettings } from './settings.ts';
@@ -70,15 +72,12 @@ export class Batcher<P, R> {
   readonly #clock: Clock;
   readonly #configured: BatchingSettings;
   readonly #counters = new BatcherCounters();
-  readonly #lanes = new Map<string, Lane<P, R>>();
-  readonly #slots = new Map<number, InstanceSlot<P, R>>();
+  readonly #queue = new EntryQueue<P, R>();
+  readonly #slots = new InstanceSlots<P, R>();
   readonly #wakeUp: WakeUp;
   #settings: BatchingSettings;
-  #activeSlots: InstanceSlot<P, R>[] = [];
   #state: 'open' | 'draining' | 'closed' = 'open';
   #lastBatchId = 0;
-  /** No queued entry has an earlier deadline. */
-  #nextDeadlineAtMs = Number.POSITIVE_INFINITY;
   #drained: Promise<void> | undefined;
   #resolveDrained: (() => void) | undefined;
 
@@ -108,10 +107,7 @@ export class Batcher<P, R> {
     return new Promise<R>((resolve, reject) => {
       const queued = new QueuedEntry<P, R>(entry, resolve, reject, this.#abort);
       queued.listenForAbort();
-      this.#laneOf(entry).add(queued);
-      this.#counters.queued(entry.rows);
-      if (queued.deadlineAtMs < this.#nextDeadlineAtMs)
-        this.#nextDeadlineAtMs = queued.deadlineAtMs;
+      this.#queue.add(queued);
       this.#wakeUp.soon();
     });
   }
@@ -121,7 +117,7 @@ export class Batcher<P, R> {
    * itself, but listening to one costs some microseconds for each entry.
    */
   abort(entry: Entry<P>): boolean {
-    const queued = this.#lanes.get(entry.lane)?.find(entry);
+    const queued = this.#queue.find(entry);
     if (queued === undefined) return false;
     this.#abort(queued);
     return true;
@@ -132,11 +128,7 @@ export class Batcher<P, R> {
    * that go keep their batches until these end. With none, entries wait.
    */
   setInstances(instances: number | readonly number[]): void {
-    const keys = typeof instances === 'number' ? [...Array(instances).keys()] : instances;
-    const slots = keys.map((key) => this.#slots.get(key) ?? new InstanceSlot<P, R>(key));
-    for (const slot of slots) this.#slots.set(slot.instance, slot);
-    this.#activeSlots = slots;
-    for (const slot of this.#slots.values()) this.#forgetIfGone(slot);
+    this.#slots.set(instances);
     this.#wakeUp.soon();
   }
 
@@ -168,15 +160,13 @@ export class Batcher<P, R> {
 
   stats(): BatcherStats {
     const { dropped, batches, ...counters } = this.#counters;
-    let oldestArrivedAtMs: number | undefined;
-    for (const lane of this.#lanes.values()) {
-      oldestArrivedAtMs = Math.min(oldestArrivedAtMs ?? Infinity, lane.oldestArrivedAtMs);
-    }
     return {
       ...counters,
-      oldestArrivedAtMs,
-      instances: this.#activeSlots.length,
-      idleInstances: this.#activeSlots.filter((slot) => slot.state === 'idle').length,
+      queuedEntries: this.#queue.entries,
+      queuedRows: this.#queue.rows,
+      oldestArrivedAtMs: this.#queue.oldestArrivedAtMs(),
+      instances: this.#slots.available.length,
+      idleInstances: this.#slots.available.filter((slot) => slot.state === 'idle').length,
       dropped: { ...dropped },
       batches: { ...batches },
     };
@@ -184,12 +174,12 @@ export class Batcher<P, R> {
 
   #formBatches(): void {
     const nowMs = this.#clock.nowMs();
-    this.#dropExpired(nowMs);
+    for (const queued of this.#queue.takeExpired(nowMs)) this.#drop(queued, 'expired');
     let untilMs: number | undefined;
-    while (this.#lanes.size > 0) {
+    while (this.#queue.entries > 0) {
       const decision = decide(nowMs, {
-        lanes: this.#lanes.values(),
-        instances: this.#activeSlots,
+        lanes: this.#queue.lanes,
+        instances: this.#slots.available,
         profiles: this.profiles,
         settings: this.#settings,
         draining: this.#state !== 'open',
@@ -200,8 +190,7 @@ export class Batcher<P, R> {
       }
       this.#dispatch(nowMs, decision);
     }
-    const deadlineAtMs = this.#lanes.size > 0 ? this.#nextDeadlineAtMs : Infinity;
-    this.#wakeUp.at(Math.min(untilMs ?? Infinity, deadlineAtMs));
+    this.#wakeUp.at(Math.min(untilMs ?? Infinity, this.#queue.expiryDueAtMs));
     this.#checkDrained();
   }
 
@@ -210,8 +199,7 @@ export class Batcher<P, R> {
     decision: Extract<Decision<Lane<P, R>, InstanceSlot<P, R>>, { kind: 'run' }>,
   ): void {
     const { lane, instance: slot, reason } = decision;
-    const queued = lane.take(decision.maxRows, decision.maxEntries);
-    if (lane.entries === 0) this.#lanes.delete(lane.name);
+    const queued = this.#queue.take(lane, decision.maxRows, decision.maxEntries);
     let rows = 0;
     for (const { entry } of queued) rows += entry.rows;
     const batch: Batch<P> = {
@@ -228,10 +216,7 @@ export class Batcher<P, R> {
     if (decision.probe) profile.probeStarted(decision.maxRows);
     const inFlight = { batch, queued, slot, expectedRunMs: profile.estimateMs(rows) };
     slot.accept(inFlight, nowMs);
-    for (const taken of queued) {
-      taken.stopListening();
-      this.#counters.unqueued(taken.entry.rows);
-    }
+    for (const taken of queued) taken.stopListening();
     this.#counters.batchFormed(batch);
     void this.#runBatch(inFlight);
     this.#onBatch?.({
@@ -275,44 +260,26 @@ export class Batcher<P, R> {
     this.#counters.batchEnded(batch);
     const runMs = slot.release(inFlight, this.#clock.nowMs());
     if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
-    this.#forgetIfGone(slot);
+    this.#slots.forgetIfGone(slot);
     // With less than a batch waiting, those whose results come now may bring more at once.
-    if (this.#counters.queuedRows >= this.#settings.maxBatchSize) this.#formBatches();
+    if (this.#queue.rows >= this.#settings.maxBatchSize) this.#formBatches();
     else this.#wakeUp.soon();
   }
 
   readonly #abort = (queued: QueuedEntry<P, R>): void => {
-    this.#lanes.get(queued.entry.lane)?.remove(queued);
+    this.#queue.remove(queued);
     this.#drop(queued, 'aborted');
     this.#wakeUp.soon();
   };
 
-  #dropExpired(nowMs: number): void {
-    if (nowMs < this.#nextDeadlineAtMs) return;
-    this.#nextDeadlineAtMs = Number.POSITIVE_INFINITY;
-    for (const lane of this.#lanes.values()) {
-      for (let queued = lane.takeExpired(nowMs); queued; queued = lane.takeExpired(nowMs)) {
-        this.#drop(queued, 'expired');
-      }
-      this.#nextDeadlineAtMs = Math.min(this.#nextDeadlineAtMs, lane.earliestDeadlineAtMs);
-    }
-  }
-
   #dropAll(reason: DropReason): void {
-    for (const lane of this.#lanes.values()) {
-      for (let queued = lane.takeHead(); queued; queued = lane.takeHead()) {
-        this.#drop(queued, reason);
-      }
-    }
+    for (const queued of this.#queue.takeAll()) this.#drop(queued, reason);
   }
 
   /** Rejects an entry that was taken out of its lane. */
   #drop(queued: QueuedEntry<P, R>, reason: DropReason): void {
-    const { entry } = queued;
-    if (this.#lanes.get(entry.lane)?.entries === 0) this.#lanes.delete(entry.lane);
     queued.stopListening();
-    this.#counters.unqueued(entry.rows);
-    queued.reject(this.#dropped(reason, entry));
+    queued.reject(this.#dropped(reason, queued.entry));
   }
 
   #refusal(entry: Entry<P>): DropReason | undefined {
@@ -333,21 +300,6 @@ export class Batcher<P, R> {
     return EntryDropped.because(reason, entry, this.#configured.maxBatchSize);
   }
 
-  #laneOf({ lane: name }: Entry<P>): Lane<P, R> {
-    let lane = this.#lanes.get(name);
-    if (lane === undefined) {
-      lane = new Lane<P, R>(name);
-      this.#lanes.set(name, lane);
-    }
-    return lane;
-  }
-
-  #forgetIfGone(slot: InstanceSlot<P, R>): void {
-    if (slot.state === 'idle' && !this.#activeSlots.includes(slot)) {
-      this.#slots.delete(slot.instance);
-    }
-  }
-
   #whenDrained(): Promise<void> {
     this.#drained ??= new Promise((resolve) => {
       this.#resolveDrained = resolve;
@@ -357,8 +309,9 @@ export class Batcher<P, R> {
   }
 
   #checkDrained(): void {
-    const { queuedEntries, inFlightBatches } = this.#counters;
-    if (queuedEntries === 0 && inFlightBatches === 0) this.#resolveDrained?.();
+    if (this.#queue.entries === 0 && this.#counters.inFlightBatches === 0) {
+      this.#resolveDrained?.();
+    }
   }
 }
 

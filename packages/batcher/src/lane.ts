@@ -71,19 +71,15 @@ export class Lane<P, R> {
     return queued;
   }
 
-  /** Takes out an entry whose deadline has come, if there is one. */
-  takeExpired(nowMs: number): QueuedEntry<P, R> | undefined {
-    const queued = this.#deadlines.peek();
-    if (queued === undefined || queued.deadlineAtMs > nowMs) return undefined;
-    this.remove(queued);
-    return queued;
-  }
-
-  /** Takes out the entry that is next to run. */
-  takeHead(): QueuedEntry<P, R> | undefined {
-    const head = this.#head();
-    if (head !== undefined) this.remove(head);
-    return head;
+  /** Takes out every entry whose deadline has come. */
+  takeExpired(nowMs: number): QueuedEntry<P, R>[] {
+    const expired: QueuedEntry<P, R>[] = [];
+    for (;;) {
+      const queued = this.#deadlines.peek();
+      if (queued === undefined || queued.deadlineAtMs > nowMs) return expired;
+      this.remove(queued);
+      expired.push(queued);
+    }
   }
 
   /**
