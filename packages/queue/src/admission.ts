@@ -9,51 +9,83 @@ const FRESH_MS = 100;
 const NEAR_FULL = 0.9;
 const MAX_RETRY_AFTER_SECONDS = 60;
 
-interface DepthEstimate {
+/** What one process knows of the length of one queue. */
+interface Door {
   countedAtMs: number;
+  /** Length when it was last counted, and what was about to be added then. */
   counted: number;
-  /** Accepted by this process since it counted. */
+  /** Admitted since. */
   sinceThen: number;
+  /** Admitted, and not yet known to be in Redis. */
+  adding: number;
+  /** The count that is under way: all that need one share it. */
+  counting: Promise<void> | undefined;
 }
 
 /**
  * The door of the queues: refuses a submission when its model's queue is full. Far from the limit a
- * count that is 100 ms old plus what this process accepted since is used; near it each submission
- * counts, so the limit is overshot by at most the submissions that are in flight at that moment.
+ * count that is 100 ms old plus what this process admitted since is used; near it each submission
+ * counts. What is on its way into the queue counts as in it, so one process never overshoots the
+ * limit, however many submit at once; several overshoot it by at most what the others had on their way.
  */
 export class Admission {
   readonly #redis: Redis;
-  readonly #estimates = new Map<string, DepthEstimate>();
+  readonly #doors = new Map<string, Door>();
 
   constructor(redis: Redis) {
     this.#redis = redis;
   }
 
-  /** @throws QuernError `QUEUE_FULL` with `retryAfterSeconds` from the measured drain rate */
-  async admit(model: KnownModel): Promise<void> {
+  /**
+   * Runs `add` if there is room for one more.
+   * @throws QuernError `QUEUE_FULL` with `retryAfterSeconds` from the measured drain rate
+   */
+  async admit<T>(model: KnownModel, add: () => Promise<T>): Promise<T> {
     const { maxSize } = model.queue;
-    let estimate = this.#estimates.get(model.name);
-    if (estimate === undefined || !isGoodEnough(estimate, maxSize)) {
-      estimate = { countedAtMs: Date.now(), counted: await this.#count(model.name), sinceThen: 0 };
-      this.#estimates.set(model.name, estimate);
+    const door = this.#doorOf(model.name);
+    if (!isGoodEnough(door, maxSize)) await this.#recount(model.name, door);
+    const depth = door.counted + door.sinceThen;
+    if (depth >= maxSize) throw queueFull(model, depth);
+    door.sinceThen += 1;
+    door.adding += 1;
+    try {
+      return await add();
+    } finally {
+      door.adding -= 1;
     }
-    if (estimate.counted + estimate.sinceThen >= maxSize) throw queueFull(model, estimate.counted);
-    estimate.sinceThen += 1;
   }
 
-  async #count(model: string): Promise<number> {
+  #doorOf(model: string): Door {
+    const known = this.#doors.get(model);
+    if (known !== undefined) return known;
+    const door = { countedAtMs: 0, counted: 0, sinceThen: 0, adding: 0, counting: undefined };
+    this.#doors.set(model, door);
+    return door;
+  }
+
+  #recount(model: string, door: Door): Promise<void> {
+    door.counting ??= this.#count(model, door).finally(() => {
+      door.counting = undefined;
+    });
+    return door.counting;
+  }
+
+  async #count(model: string, door: Door): Promise<void> {
+    const { adding } = door;
     const [prioritized, waiting, delayed] = await Promise.all([
       this.#redis.zcard(bullKey(model, 'prioritized')),
       this.#redis.llen(bullKey(model, 'wait')),
       this.#redis.zcard(bullKey(model, 'delayed')),
     ]);
-    return prioritized + waiting + delayed;
+    door.counted = prioritized + waiting + delayed + adding;
+    door.sinceThen = 0;
+    door.countedAtMs = Date.now();
   }
 }
 
-function isGoodEnough(estimate: DepthEstimate, maxSize: number): boolean {
-  const depth = estimate.counted + estimate.sinceThen;
-  return depth < maxSize * NEAR_FULL && Date.now() - estimate.countedAtMs < FRESH_MS;
+function isGoodEnough(door: Door, maxSize: number): boolean {
+  const depth = door.counted + door.sinceThen;
+  return depth < maxSize * NEAR_FULL && Date.now() - door.countedAtMs < FRESH_MS;
 }
 
 function queueFull(model: KnownModel, depth: number): QuernError {

@@ -11,6 +11,8 @@ export function openBullQueue(redis: Redis, model: string): Queue {
     connection: redis,
     prefix: bullPrefix(model),
     streams: { events: { maxLen: EVENTS_MAX_LENGTH } },
+    // `checkRedis` says it better, and once for each process instead of once for each model.
+    skipVersionCheck: true,
   });
 }
 
@@ -18,23 +20,37 @@ export function openBullQueue(redis: Redis, model: string): Queue {
 export class BullQueues {
   readonly #redis: Redis;
   readonly #onError: (error: Error) => void;
-  readonly #queues = new Map<string, Queue>();
+  readonly #queues = new Map<string, Promise<Queue>>();
 
   constructor(redis: Redis, onError: (error: Error) => void) {
     this.#redis = redis;
     this.#onError = onError;
   }
 
-  of(model: string): Queue {
+  /** @throws Error during an outage, at once */
+  of(model: string): Promise<Queue> {
     const existing = this.#queues.get(model);
     if (existing !== undefined) return existing;
+    const opening = this.#open(model);
+    this.#queues.set(model, opening);
+    opening.catch(() => this.#queues.delete(model));
+    return opening;
+  }
+
+  async #open(model: string): Promise<Queue> {
+    // BullMQ would wait for as long as the outage lasts, and keep a failed start for good.
+    if (this.#redis.status !== 'ready') throw new Error('Connection is closed.');
     const queue = openBullQueue(this.#redis, model);
     queue.on('error', this.#onError);
-    this.#queues.set(model, queue);
+    await queue.waitUntilReady();
     return queue;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+    const opened = await Promise.allSettled(this.#queues.values());
+    this.#queues.clear();
+    await Promise.all(
+      opened.map((queue) => (queue.status === 'fulfilled' ? queue.value.close() : undefined)),
+    );
   }
 }

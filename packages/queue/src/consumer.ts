@@ -40,7 +40,11 @@ export interface ConsumerOptions {
   readonly lockDurationMs: number;
   /** How often jobs of lost workers are looked for. */
   readonly stalledIntervalMs: number;
-  /** Resolves with the summary, or throws a QuernError (retried if it is retryable) or ReturnToQueue. */
+  /**
+   * Resolves with the summary, or throws a QuernError (retried if it is retryable) or ReturnToQueue. When
+   * a prediction's signal is aborted, the prediction ends at once as canceled and what the handler says
+   * of it later is discarded.
+   */
   readonly handler: (prediction: QueuedPrediction) => Promise<JobResult>;
   readonly onError: (error: Error) => void;
 }
@@ -49,6 +53,8 @@ export interface ConsumerOptions {
 const MAX_STALLED_COUNT = 20;
 /** An idle worker asks again after this, should a wake-up be lost. */
 const DRAIN_DELAY_SECONDS = 2;
+/** After an outage of Redis, fetching and reporting go on within this. */
+const RETRY_PAUSE_MS = 500;
 
 /**
  * Fetches the predictions of one model. Locks, retries and the recovery of lost jobs are BullMQ's own;
@@ -76,6 +82,7 @@ export class Consumer {
       stalledInterval: options.stalledIntervalMs,
       maxStalledCount: MAX_STALLED_COUNT,
       drainDelay: DRAIN_DELAY_SECONDS,
+      runRetryDelay: RETRY_PAUSE_MS,
       metrics: { maxDataPoints: MetricsTime.TWO_WEEKS },
     });
     this.#worker.on('completed', (job) => this.#replies.add(job));
@@ -107,14 +114,22 @@ export class Consumer {
     const id = job.id ?? '';
     const controller = new AbortController();
     this.#held.set(id, controller);
+    const { promise: canceled, stop } = rejectionOnAbort(controller.signal);
     try {
-      return await this.#options.handler(queuedPrediction(job, controller.signal));
+      return await Promise.race([this.#handle(job, controller.signal), canceled]);
     } catch (error) {
       if (error instanceof ReturnToQueue) throw await this.#giveBack(job, token, error);
       throw jobError(toQuernError(error));
     } finally {
-      this.#held.delete(id);
+      stop();
+      // A job that this consumer lost may have come to it again: that one is held now.
+      if (this.#held.get(id) === controller) this.#held.delete(id);
     }
+  }
+
+  async #handle(job: Job, signal: AbortSignal): Promise<JobResult> {
+    const { handler, model } = this.#options;
+    return handler(queuedPrediction(job, model, signal));
   }
 
   /** Moves the job back; the error returned tells BullMQ that it has been moved already. */
@@ -143,14 +158,31 @@ export class Consumer {
   async #closeAll(): Promise<void> {
     await this.#worker.close();
     await this.#running;
-    this.#replies.flush();
+    await this.#replies.flush();
   }
+}
+
+/** A promise that rejects with the signal's reason; `stop` lets go of the signal. */
+function rejectionOnAbort(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
+  let onAbort = (): void => {};
+  const promise = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+  });
+  // Nobody may be waiting any more.
+  promise.catch(() => {});
+  signal.addEventListener('abort', onAbort, { once: true });
+  return { promise, stop: () => signal.removeEventListener('abort', onAbort) };
 }
 
 /** BullMQ stores the message as the reason, and the stack, which would only show our own frames. */
 function jobError(error: QuernError): Error {
   const reason = reasonFromError(error);
-  const wrapped = error.retryable ? new Error(reason) : new UnrecoverableError(reason);
+  const wrapped = isWorthRetrying(error) ? new Error(reason) : new UnrecoverableError(reason);
   wrapped.stack = reason;
   return wrapped;
+}
+
+/** A client may send an expired prediction again; the same one stays expired. */
+function isWorthRetrying({ code, retryable }: QuernError): boolean {
+  return retryable && code !== 'DEADLINE_EXCEEDED';
 }

@@ -1,13 +1,13 @@
 import type { QueueSettings } from '@quern/contract';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { bullKey, predictionIndexKey } from './keys.ts';
+import { trimIndex } from './index-trimming.ts';
+import { bullKey } from './keys.ts';
 import { PayloadStore } from './payload-store.ts';
 
 const INTERVAL_MS = 5000;
-const INDEX_STEP = 500;
-/** One round looks at no more of the index than this, so that it stays short. */
-const MAX_INDEX_STEPS = 100;
+/** One round removes no more jobs of a queue than this, so that it stays short. */
+const MAX_REMOVED = 1000;
 
 export interface HousekeepingOptions {
   readonly redis: Redis;
@@ -17,12 +17,15 @@ export interface HousekeepingOptions {
 }
 
 /**
- * Retention that BullMQ does not do by itself: large results by count, canceled jobs (they end without
- * its help), and the lists' index, which forgets jobs that are gone. Every worker does it; twice is fine.
+ * Retention that BullMQ does not do by itself: large results by count, jobs of a queue in which nothing
+ * ends any more, canceled jobs (they end without its help), and what remains of jobs that are gone:
+ * their places in lists, inputs and reservations. Every worker does it; twice is fine.
  */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   readonly #payloads: PayloadStore;
+  /** How far each model's index has been walked. */
+  readonly #walked = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
 
@@ -32,7 +35,7 @@ export class Housekeeping {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
+    this.#timer ??= setInterval(() => {
       this.#round ??= this.runOnce()
         .catch(this.#options.onError)
         .finally(() => {
@@ -43,30 +46,36 @@ export class Housekeeping {
 
   /** One round over all queues. */
   async runOnce(): Promise<void> {
-    for (const { queue, settings } of this.#options.queues()) {
+    const { redis, queues } = this.#options;
+    for (const { queue, settings } of queues()) {
       const { succeeded, failed } = settings.retention;
       await this.#payloads.trimResults(queue.name, succeeded.count);
-      await queue.clean(failed.ageSeconds * 1000, 1000, 'failed');
-      const excess =
-        (await this.#options.redis.zcard(bullKey(queue.name, 'failed'))) - failed.count;
-      if (excess > 0) await queue.clean(0, excess, 'failed');
-      await this.#trimIndex(queue.name);
+      await this.#removeJobs(queue, 'completed', succeeded);
+      await this.#removeJobs(queue, 'failed', failed);
+      const walked = this.#walked.get(queue.name) ?? 0;
+      this.#walked.set(queue.name, await trimIndex(redis, queue.name, walked));
     }
   }
 
-  /** Drops the oldest entries whose jobs are gone, until one is met that is still there. */
-  async #trimIndex(model: string): Promise<void> {
+  async #removeJobs(
+    queue: Queue,
+    set: 'completed' | 'failed',
+    { ageSeconds, count }: QueueSettings['retention']['failed'],
+  ): Promise<void> {
     const { redis } = this.#options;
-    const index = predictionIndexKey(model);
-    for (let step = 0; step < MAX_INDEX_STEPS; step++) {
-      const ids = await redis.zrange(index, '0', String(INDEX_STEP - 1));
-      const exists = await Promise.all(ids.map((id) => redis.exists(bullKey(model, id))));
-      const gone = ids.filter((_, i) => exists[i] === 0);
-      if (gone.length > 0) await redis.zrem(index, ...gone);
-      if (gone.length < INDEX_STEP) return;
-    }
+    const key = bullKey(queue.name, set);
+    const ageMs = ageSeconds * 1000;
+    // Counted first: BullMQ writes an event for every cleaning, also of nothing.
+    const [old, all] = await Promise.all([
+      redis.zcount(key, '-inf', Date.now() - ageMs),
+      redis.zcard(key),
+    ]);
+    if (old > 0) await queue.clean(ageMs, MAX_REMOVED, set);
+    const excess = all - Math.min(old, MAX_REMOVED) - count;
+    if (excess > 0) await queue.clean(0, Math.min(excess, MAX_REMOVED), set);
   }
 
+  /** Resolves when the round that is under way has ended. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#round;

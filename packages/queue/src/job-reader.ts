@@ -24,13 +24,15 @@ export class JobReader {
 
   /** The job as it is now; undefined if there is none, or it is not one of ours. */
   async view(queue: Queue, id: string): Promise<JobView | undefined> {
-    const [job, locks] = await Promise.all([
-      Job.fromId(queue, id),
+    // The lock first: a job that ends in between is then seen as ended, never as waiting again.
+    const [locks, job] = await Promise.all([
       this.#redis.exists(bullKey(queue.name, `${id}:lock`)),
+      Job.fromId(queue, id),
     ]);
     return job === undefined ? undefined : viewOfJob(job, locks > 0);
   }
 
+  /** The prediction with its outputs, wherever they lie. */
   async prediction(view: JobView): Promise<Prediction> {
     const key = outputKeyOf(view);
     const [stored = null] = key === undefined ? [null] : await this.#payloads.read([key]);

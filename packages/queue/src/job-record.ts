@@ -125,13 +125,17 @@ export function outputKeyOf(view: JobView): string | undefined {
 
 /**
  * The prediction that a job stands for.
- * @param storedOutput the bytes under `outputKeyOf(view)`; null if their retention has ended
+ * @param storedOutput the bytes under `outputKeyOf(view)`; null if their retention has ended, or
+ *   `not read` to leave such outputs out
  */
-export function predictionFromJob(view: JobView, storedOutput: Uint8Array | null): Prediction {
+export function predictionFromJob(
+  view: JobView,
+  storedOutput: Uint8Array | null | 'not read',
+): Prediction {
   const { data, result } = view;
   const status = statusOf(view);
   const inline = result?.output === undefined ? null : Buffer.from(result.output, 'base64');
-  const encoded = status === 'succeeded' ? (inline ?? storedOutput) : null;
+  const encoded = status === 'succeeded' ? (inline ?? storedOutput) : 'not read';
   const startedAtMs = status === 'starting' ? undefined : (result?.startedAtMs ?? view.startedAtMs);
   return {
     id: view.id,
@@ -139,7 +143,7 @@ export function predictionFromJob(view: JobView, storedOutput: Uint8Array | null
     version: data.version,
     status,
     form: data.form,
-    dataRemoved: status === 'succeeded' && encoded === null,
+    dataRemoved: encoded === null,
     metrics: {
       attempts: view.attempts,
       ...(status === 'succeeded' &&
@@ -153,7 +157,7 @@ export function predictionFromJob(view: JobView, storedOutput: Uint8Array | null
       }),
     },
     createdAtMs: view.createdAtMs,
-    ...(encoded !== null && { outputs: decodeTensors(encoded) }),
+    ...(encoded !== null && encoded !== 'not read' && { outputs: decodeTensors(encoded) }),
     ...(isFailure(status) && { error: errorFromReason(view.failedReason ?? '') }),
     ...(startedAtMs !== undefined && { startedAtMs }),
     ...(view.finishedAtMs !== undefined && { completedAtMs: view.finishedAtMs }),

@@ -9,6 +9,11 @@ export function bullPrefix(model: string): string {
   return `${ROOT}:{${model}}`;
 }
 
+/** Keys of ours beside BullMQ's: the dot keeps them apart, whatever a model is called. */
+function ownKey(model: string, suffix: string): string {
+  return `${bullPrefix(model)}.${suffix}`;
+}
+
 /** A key that BullMQ owns: a job's hash, or a set such as `prioritized`. */
 export function bullKey(model: string, suffix: string): string {
   return `${bullPrefix(model)}:${model}:${suffix}`;
@@ -16,27 +21,27 @@ export function bullKey(model: string, suffix: string): string {
 
 /** The input of a prediction, where it is too large for the job. */
 export function inputKey(model: string, id: string): string {
-  return `${bullPrefix(model)}:input:${id}`;
+  return ownKey(model, `input:${id}`);
 }
 
 /** A large result; each attempt writes its own, and the job names the one that counts. */
 export function resultKey(model: string, id: string, attempt: number): string {
-  return `${bullPrefix(model)}:result:${id}:${attempt}`;
+  return ownKey(model, `result:${id}:${attempt}`);
 }
 
 /** Sorted set of result keys by time, for retention by count. */
 export function resultIndexKey(model: string): string {
-  return `${bullPrefix(model)}:results`;
+  return ownKey(model, 'results');
 }
 
 /** Sorted set of prediction ids by creation time, for lists. */
 export function predictionIndexKey(model: string): string {
-  return `${bullPrefix(model)}:predictions`;
+  return ownKey(model, 'predictions');
 }
 
 /** Channel on which workers hear of cancellations. */
 export function cancelChannel(model: string): string {
-  return `${bullPrefix(model)}:cancel`;
+  return ownKey(model, 'cancel');
 }
 
 /** Channel of one producer process: predictions that it waits for have ended. */

@@ -11,6 +11,7 @@ export interface ListQuery {
   readonly limit: number;
 }
 
+/** Of succeeded predictions only small outputs are read: a page must not become gigabytes. */
 export interface PredictionPage {
   readonly predictions: readonly Prediction[];
   /** Absent on the last page. */
@@ -34,7 +35,7 @@ export function indexPrediction(
   id: string,
   createdAtMs: number,
 ): Promise<unknown> {
-  return redis.zadd(predictionIndexKey(model), createdAtMs, id);
+  return redis.zadd(predictionIndexKey(model), 'NX', createdAtMs, id);
 }
 
 /** Reads one prediction; undefined if its retention has ended. */
@@ -55,6 +56,7 @@ export async function listPredictions(
   let position = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
   for (let scanned = 0; scanned < MAX_SCANNED; scanned += SCAN_STEP) {
     const entries = await entriesAfter(redis, models, position);
+    const isLastStep = entries.length < SCAN_STEP;
     const predictions = await Promise.all(entries.map(({ model, id }) => read(model, id)));
     for (const [i, entry] of entries.entries()) {
       position = entry;
@@ -62,9 +64,11 @@ export async function listPredictions(
       if (prediction === undefined) continue;
       if (query.status !== undefined && prediction.status !== query.status) continue;
       found.push(prediction);
-      if (found.length === query.limit) return { predictions: found, next: encodeCursor(entry) };
+      if (found.length < query.limit) continue;
+      if (isLastStep && i === entries.length - 1) return { predictions: found };
+      return { predictions: found, next: encodeCursor(entry) };
     }
-    if (entries.length < SCAN_STEP) return { predictions: found };
+    if (isLastStep) return { predictions: found };
   }
   return { predictions: found, ...(position !== undefined && { next: encodeCursor(position) }) };
 }

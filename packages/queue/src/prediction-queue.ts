@@ -1,27 +1,23 @@
 import { hostname } from 'node:os';
 import { isTerminal, type Prediction, QuernError } from '@quern/contract';
-import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ulid } from 'ulid';
 import { Admission } from './admission.ts';
 import { BullQueues } from './bull-queues.ts';
 import { canceledError, endWaitingJob, publishCancel } from './cancellation.ts';
 import { JobReader } from './job-reader.ts';
-import { bullPriority, type JobData, jobDataFor, predictionFromJob } from './job-record.ts';
-import { inputKey } from './keys.ts';
-import { INPUT_TTL_MS, PayloadStore } from './payload-store.ts';
-import {
-  indexPrediction,
-  type ListQuery,
-  listPredictions,
-  type PredictionPage,
-} from './prediction-list.ts';
+import { type JobView, predictionFromJob } from './job-record.ts';
+import { KNOWN_MODELS_KEY } from './keys.ts';
+import { PayloadStore } from './payload-store.ts';
+import { PredictionIntake } from './prediction-intake.ts';
+import { type ListQuery, listPredictions, type PredictionPage } from './prediction-list.ts';
 import { PredictionWait, type WaitOptions } from './prediction-wait.ts';
 import { type QueueDepth, readQueueDepth } from './queue-depth.ts';
 import { connectRedis, redisFault } from './redis-connection.ts';
 import { RegistryReader } from './registry-reader.ts';
 import { ReplyHub } from './reply-hub.ts';
-import { generateId, modelOfId, reserveId } from './reservation.ts';
+import { replyOf } from './reply-messages.ts';
+import { assertClientId, generateId, isIdentified, isReserved, modelOfId } from './reservation.ts';
 import type { Submission } from './submission.ts';
 
 export interface PredictionQueueOptions {
@@ -41,8 +37,6 @@ export interface Submitted {
   readonly created: boolean;
 }
 
-/** First pause between the retries of a prediction; it doubles each time. */
-const RETRY_BACKOFF_MS = 200;
 /** A cancellation of a running prediction is announced again after this. */
 const CANCEL_REPEAT_MS = 500;
 const CANCEL_TIMEOUT_MS = 5000;
@@ -55,23 +49,29 @@ export class PredictionQueue {
   readonly registry: RegistryReader;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
-  readonly #processId: string;
   readonly #queues: BullQueues;
-  readonly #payloads: PayloadStore;
   readonly #reader: JobReader;
   readonly #admission: Admission;
+  readonly #intake: PredictionIntake;
   readonly #hub: ReplyHub;
+  readonly #waits = new Set<PredictionWait>();
   #closing: Promise<void> | undefined;
 
   private constructor(redis: Redis, subscriber: Redis, onError: (error: Error) => void) {
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.#processId = `${hostname()}-${process.pid}-${ulid().toLowerCase()}`;
+    const processId = `${hostname()}-${process.pid}-${ulid().toLowerCase()}`;
     this.#queues = new BullQueues(redis, onError);
-    this.#payloads = new PayloadStore(redis);
-    this.#reader = new JobReader(redis, this.#payloads);
+    const payloads = new PayloadStore(redis);
+    this.#reader = new JobReader(redis, payloads);
+    this.#intake = new PredictionIntake({
+      redis,
+      payloads,
+      queues: this.#queues,
+      processId,
+    });
     this.#admission = new Admission(redis);
-    this.#hub = new ReplyHub({ redis, subscriber, processId: this.#processId, onError });
+    this.#hub = new ReplyHub({ redis, subscriber, processId, onError });
     this.registry = new RegistryReader({ redis, subscriber, onError });
   }
 
@@ -85,11 +85,18 @@ export class PredictionQueue {
       ...(options.onWaiting !== undefined && { onWaiting: options.onWaiting }),
     };
     const redis = await connectRedis({ ...shared, role: 'producer', name });
-    const subscriber = await connectRedis({ ...shared, role: 'subscriber', name: `${name}-sub` });
-    const queue = new PredictionQueue(redis, subscriber, onError);
-    await queue.#hub.start();
-    await queue.registry.start();
-    return queue;
+    let subscriber: Redis | undefined;
+    try {
+      subscriber = await connectRedis({ ...shared, role: 'subscriber', name: `${name}-sub` });
+      const queue = new PredictionQueue(redis, subscriber, onError);
+      await queue.#hub.start();
+      await queue.registry.start();
+      return queue;
+    } catch (error) {
+      subscriber?.disconnect();
+      redis.disconnect();
+      throw redisFault(error);
+    }
   }
 
   /** The connection, for checks and for the dashboard's queues. */
@@ -106,21 +113,23 @@ export class PredictionQueue {
 
   /**
    * Accepts a prediction: once this resolves it is in Redis. With `wait` it resolves when the prediction
-   * has ended or the wait is over.
+   * has ended or the wait is over. If it rejects with `REDIS_UNAVAILABLE` the prediction may have been
+   * accepted all the same; under an id of the client's the repetition finds it.
    * @throws QuernError `QUEUE_FULL`, `CONFLICT`, `INVALID_REQUEST` (a bad id), `REDIS_UNAVAILABLE`
    */
   submit(submission: Submission, wait?: WaitOptions): Promise<Submitted> {
     return this.#guarded(async () => {
       const { model } = submission.target;
-      if (submission.id !== undefined) {
-        const ttlSeconds = model.queue.retention.failed.ageSeconds;
-        const { created } = await reserveId(this.#redis, submission.id, submission, ttlSeconds);
-        // The reservation may stand without a job if its maker died just then: go on and add it.
-        const existing = created ? undefined : await this.#read(model.name, submission.id);
-        if (existing !== undefined) return this.#existing(existing, wait);
+      if (!isIdentified(submission)) {
+        return this.#create(submission, generateId(model.name), wait);
       }
-      await this.#admission.admit(model);
-      return this.#add(submission, wait);
+      assertClientId(submission.id);
+      // Before the door: what is known already is answered also while the queue is full.
+      if (await isReserved(this.#redis, submission)) {
+        const known = await this.#read(model.name, submission.id);
+        if (known !== undefined) return this.#existing(known, wait);
+      }
+      return this.#create(submission, submission.id, wait);
     });
   }
 
@@ -129,67 +138,52 @@ export class PredictionQueue {
     return { prediction: (await this.wait(prediction.id, wait)) ?? prediction, created: false };
   }
 
-  async #add(submission: Submission, wait: WaitOptions | undefined): Promise<Submitted> {
+  async #create(
+    submission: Submission,
+    id: string,
+    wait: WaitOptions | undefined,
+  ): Promise<Submitted> {
     const { model } = submission.target;
-    const id = submission.id ?? generateId(model.name);
-    const createdAtMs = Date.now();
-    const { data, payload } = jobDataFor(submission, createdAtMs, this.#processId);
-    if (data.input === undefined) {
-      // Before the job, so that no worker finds a job without its input.
-      const key = inputKey(model.name, id);
-      await this.#payloads.write([{ key, bytes: payload }], INPUT_TTL_MS);
-    }
     const waiting = wait === undefined ? undefined : this.#startWait(id);
     try {
-      await Promise.all([
-        indexPrediction(this.#redis, model.name, id, createdAtMs),
-        this.#addJob(submission, id, data, createdAtMs),
-      ]);
-      const accepted = { id, data, createdAtMs, attempts: 0, isLocked: false };
-      const prediction = wait === undefined ? undefined : await waiting?.untilEnded(wait, accepted);
-      return { prediction: prediction ?? predictionFromJob(accepted, null), created: true };
+      const { view: accepted, isOurs } = await this.#admission.admit(model, () =>
+        this.#intake.accept(submission, id),
+      );
+      if (!isOurs) {
+        // The same submission came in elsewhere at the same time.
+        const known = await this.#read(model.name, id);
+        return this.#existing(known ?? predictionFromJob(accepted, null), wait);
+      }
+      const ended = wait === undefined ? undefined : await waiting?.untilEnded(wait, accepted);
+      return { prediction: ended ?? predictionFromJob(accepted, null), created: true };
     } finally {
-      waiting?.close();
+      if (waiting !== undefined) this.#endWait(waiting);
     }
-  }
-
-  async #addJob(
-    { target, priority }: Submission,
-    id: string,
-    data: JobData,
-    createdAtMs: number,
-  ): Promise<void> {
-    const { name, queue } = target.model;
-    await this.#queues.of(name).add(`${name}:${data.version}`, data, {
-      jobId: id,
-      timestamp: createdAtMs,
-      priority: bullPriority(priority),
-      attempts: queue.attempts,
-      backoff: { type: 'exponential', delay: RETRY_BACKOFF_MS, jitter: 0.5 },
-      removeOnComplete: {
-        age: queue.retention.succeeded.ageSeconds,
-        count: queue.retention.succeeded.count,
-      },
-      removeOnFail: { age: queue.retention.failed.ageSeconds, count: queue.retention.failed.count },
-      stackTraceLimit: 1,
-    });
   }
 
   /** The prediction as it is now; undefined if there is none (any more). */
   get(id: string): Promise<Prediction | undefined> {
     return this.#guarded(async () => {
-      const model = await modelOfId(this.#redis, id);
+      const model = await this.#modelOf(id);
       return model === undefined ? undefined : this.#read(model, id);
     });
   }
 
-  async #read(model: string, id: string): Promise<Prediction | undefined> {
-    const view = await this.#reader.view(this.#queueOf(model), id);
-    return view === undefined ? undefined : this.#reader.prediction(view);
+  async #modelOf(id: string): Promise<string | undefined> {
+    const model = await modelOfId(this.#redis, id);
+    if (model === undefined || this.registry.model(model) !== undefined) return model;
+    // Others may know it already; but a made-up name must leave nothing behind, here or in Redis.
+    const isKnown = await this.#redis.hexists(KNOWN_MODELS_KEY, model);
+    return isKnown === 1 ? model : undefined;
   }
 
-  #queueOf(model: string): Queue {
-    return this.#queues.of(model);
+  async #view(model: string, id: string): Promise<JobView | undefined> {
+    return this.#reader.view(await this.#queues.of(model), id);
+  }
+
+  async #read(model: string, id: string): Promise<Prediction | undefined> {
+    const view = await this.#view(model, id);
+    return view === undefined ? undefined : this.#reader.prediction(view);
   }
 
   /**
@@ -198,29 +192,36 @@ export class PredictionQueue {
    */
   wait(id: string, options: WaitOptions): Promise<Prediction | undefined> {
     return this.#guarded(async () => {
-      const model = await modelOfId(this.#redis, id);
+      const model = await this.#modelOf(id);
       if (model === undefined) return undefined;
       const waiting = this.#startWait(id);
       try {
-        const view = await this.#reader.view(this.#queueOf(model), id);
+        const view = await this.#view(model, id);
         if (view === undefined || view.finishedAtMs !== undefined) {
           return view === undefined ? undefined : await this.#reader.prediction(view);
         }
         if (view.data.replyTo !== undefined) this.#hub.requestForward(id, view.data.replyTo);
         return (await waiting.untilEnded(options, view)) ?? (await this.#read(model, id));
       } finally {
-        waiting.close();
+        this.#endWait(waiting);
       }
     });
   }
 
   #startWait(id: string): PredictionWait {
-    return new PredictionWait({
+    const waiting = new PredictionWait({
       id,
       hub: this.#hub,
       complete: (view) => this.#reader.prediction(view),
       poll: (model) => this.#read(model, id),
     });
+    this.#waits.add(waiting);
+    return waiting;
+  }
+
+  #endWait(waiting: PredictionWait): void {
+    waiting.close();
+    this.#waits.delete(waiting);
   }
 
   /**
@@ -230,23 +231,34 @@ export class PredictionQueue {
    */
   cancel(id: string): Promise<Prediction | undefined> {
     return this.#guarded(async () => {
-      const model = await modelOfId(this.#redis, id);
+      const model = await this.#modelOf(id);
       if (model === undefined) return undefined;
-      const deadlineMs = Date.now() + CANCEL_TIMEOUT_MS;
+      const deadlineMs = performance.now() + CANCEL_TIMEOUT_MS;
       for (;;) {
-        const ended = await endWaitingJob(this.#redis, model, id, canceledError());
-        if (!ended) await publishCancel(this.#redis, model, id);
+        const hasEnded = await endWaitingJob(this.#redis, model, id, canceledError());
+        if (hasEnded) return this.#announceEnd(model, id);
+        await publishCancel(this.#redis, model, id);
         // A worker may return it to the queue just now, or not have heard: hence again and again.
-        const timeoutMs = ended ? 0 : CANCEL_REPEAT_MS;
-        const prediction = await this.wait(id, { timeoutMs });
+        const prediction = await this.wait(id, { timeoutMs: CANCEL_REPEAT_MS });
         const isOver = prediction === undefined || isTerminal(prediction.status);
-        if (isOver || Date.now() > deadlineMs) return prediction;
+        if (isOver || performance.now() > deadlineMs) return prediction;
       }
     });
   }
 
+  /** What no worker ended, no worker tells of: whoever waits for it hears it from here. */
+  async #announceEnd(model: string, id: string): Promise<Prediction | undefined> {
+    const view = await this.#view(model, id);
+    if (view === undefined) return undefined;
+    const reply = replyOf(view);
+    if (reply !== undefined && view.data.replyTo !== undefined) {
+      this.#hub.announce(reply, view.data.replyTo);
+    }
+    return this.#reader.prediction(view);
+  }
+
   /**
-   * Predictions, newest first.
+   * Predictions, newest first. Outputs that do not lie inside their jobs are left out: `get` reads them.
    * @throws QuernError `INVALID_REQUEST` for a bad cursor, `MODEL_NOT_FOUND` for an unknown model
    */
   list(query: ListQuery): Promise<PredictionPage> {
@@ -259,7 +271,10 @@ export class PredictionQueue {
       }
       const models =
         query.model === undefined ? this.registry.models().map(({ name }) => name) : [query.model];
-      return listPredictions(this.#redis, models, query, (model, id) => this.#read(model, id));
+      return listPredictions(this.#redis, models, query, async (model, id) => {
+        const view = await this.#view(model, id);
+        return view === undefined ? undefined : predictionFromJob(view, 'not read');
+      });
     });
   }
 
@@ -269,24 +284,32 @@ export class PredictionQueue {
   }
 
   async #guarded<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw closedFault();
     try {
       return await action();
     } catch (error) {
-      throw redisFault(error);
+      throw this.#closing !== undefined && !(error instanceof QuernError)
+        ? closedFault(error)
+        : redisFault(error);
     }
   }
 
-  /** Stops listening and disconnects; predictions go on without this process. */
+  /** Ends all waits, stops listening and disconnects; predictions go on without this process. */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
   }
 
   async #closeAll(): Promise<void> {
+    for (const waiting of this.#waits) waiting.close();
     this.registry.close();
     this.#hub.close();
     await this.#queues.close();
     this.#subscriber.disconnect();
     this.#redis.disconnect();
   }
+}
+
+function closedFault(cause?: unknown): QuernError {
+  return new QuernError('SHUTTING_DOWN', 'This process is stopping; send it again.', { cause });
 }

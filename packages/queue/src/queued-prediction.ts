@@ -20,17 +20,28 @@ export interface QueuedPrediction {
   readonly signal: AbortSignal;
 }
 
-/** @throws QuernError `INVALID_REQUEST` if the job is not one of ours */
-export function queuedPrediction(job: Job, signal: AbortSignal): QueuedPrediction {
+/**
+ * Reads a job of a model's queue.
+ * @throws QuernError `INVALID_REQUEST` if the job is not one of ours
+ */
+export function queuedPrediction(job: Job, model: string, signal: AbortSignal): QueuedPrediction {
   const parsed = jobDataSchema.safeParse(job.data);
   if (job.id === undefined || !parsed.success) {
+    const issue = parsed.error?.issues[0];
+    const where = issue === undefined ? '' : ` (${issue.path.join('.')}: ${issue.message})`;
     throw new QuernError(
       'INVALID_REQUEST',
-      'The job was not made by Quern: its data cannot be read.',
+      `The job was not made by Quern: its data cannot be read${where}. Submit predictions through the API.`,
+    );
+  }
+  if (parsed.data.model !== model) {
+    throw new QuernError(
+      'INVALID_REQUEST',
+      `The job is for model ${parsed.data.model.slice(0, 64)}, but lies in the queue of ${model}.`,
     );
   }
   const { id } = job;
-  const { model, input } = parsed.data;
+  const { input } = parsed.data;
   return {
     id,
     data: parsed.data,

@@ -90,28 +90,29 @@ function describe(error: Error): string {
   return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }
 
-/** The address as it may be shown. */
+/** The address as it may be shown: without user, password (also one with a stray `/` or `@`) and options. */
 export function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//***@');
+  return url.replace(/\/\/.*@/, '//***@').replace(/\?.*/, '');
 }
 
 const CONNECTION_ERROR =
-  /connection is closed|stream isn't writeable|max retries per request|command timed out|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|^LOADING|^CLUSTERDOWN|^READONLY|^MASTERDOWN/i;
+  /connection is closed|connection not yet|stream isn't writeable|max retries per request|command timed out|socket timeout|ECONN|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|^LOADING|^CLUSTERDOWN|^READONLY|^MASTERDOWN|^MISCONF|^BUSY /i;
 
 /**
  * What a producer tells its caller of a failed command: `REDIS_UNAVAILABLE` for an outage, also for
- * memory that is full, else the error itself.
+ * memory or a disk that is full, else the error itself. Whether Redis has carried the command out is
+ * not known then: the answer may be all that was lost.
  */
 export function redisFault(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof QuernError) return error;
   if (CONNECTION_ERROR.test(error.message) || error.name === 'MaxRetriesPerRequestError') {
-    return new QuernError('REDIS_UNAVAILABLE', 'Redis cannot be reached; nothing was accepted.', {
+    return new QuernError('REDIS_UNAVAILABLE', 'Redis cannot be reached.', {
       cause: error,
       details: { retryAfterSeconds: 1 },
     });
   }
   if (error.message.startsWith('OOM')) {
-    return new QuernError('REDIS_UNAVAILABLE', 'Redis has no memory left; nothing was accepted.', {
+    return new QuernError('REDIS_UNAVAILABLE', 'Redis has no memory left.', {
       cause: error,
       details: { retryAfterSeconds: 5 },
     });

@@ -10,15 +10,21 @@ import type { Redis } from 'ioredis';
 import type { z } from 'zod';
 import { KNOWN_MODELS_KEY, REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
 import { type KnownModel, type KnownVersion, mergeModel } from './known-model.ts';
+import { parseJson } from './parse-json.ts';
+import { redisFault } from './redis-connection.ts';
 
 /** A model's version that predictions can be made for. */
 export interface ModelTarget {
   readonly model: KnownModel;
   readonly version: number;
   readonly signature: ModelSignature;
+  /** True if the caller named the version, false or absent if it is the default. */
+  readonly isPinned?: boolean;
 }
 
 const REFRESH_INTERVAL_MS = 2000;
+/** Names that nobody knows make the registry be read again, but no more often than this. */
+const MIN_REFRESH_PAUSE_MS = 100;
 
 export interface RegistryReaderOptions {
   readonly redis: Redis;
@@ -37,6 +43,7 @@ export class RegistryReader {
   #workers: readonly WorkerRecord[] = [];
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
+  #refreshedAtMs = 0;
 
   constructor(options: RegistryReaderOptions) {
     this.#options = options;
@@ -51,8 +58,14 @@ export class RegistryReader {
   }
 
   readonly #onMessage = (channel: string): void => {
-    if (channel === REGISTRY_CHANNEL) void this.refresh().catch(this.#options.onError);
+    if (channel === REGISTRY_CHANNEL) void this.#refreshAnew().catch(this.#options.onError);
   };
+
+  /** Reads after the change that was announced: a refresh that is under way may have read before it. */
+  async #refreshAnew(): Promise<void> {
+    await this.#refreshing?.catch(() => {});
+    await this.refresh();
+  }
 
   /** Known models by name. */
   models(): KnownModel[] {
@@ -78,11 +91,11 @@ export class RegistryReader {
    * The model to predict with. A known model without a live worker is fine: its predictions wait.
    * @param version absent for the default: the newest version that is ready, else the newest
    * @throws QuernError `MODEL_NOT_FOUND`, `VERSION_NOT_FOUND`; `MODEL_UNAVAILABLE` if workers run but
-   *   cannot load it
+   *   cannot load it; `REDIS_UNAVAILABLE` if the model is not known and Redis is away
    */
   async resolve(name: string, version?: string): Promise<ModelTarget> {
     // A model may have come up a moment ago: look once more before saying no.
-    if (!this.#models.has(name)) await this.refresh();
+    if (!this.#models.has(name)) await this.#refreshForUnknown();
     const model = this.#models.get(name);
     if (model === undefined) throw modelNotFound(name, this.models());
     const candidate = version === undefined ? defaultVersion(model) : namedVersion(model, version);
@@ -93,7 +106,21 @@ export class RegistryReader {
         { details: { retryAfterSeconds: 5 } },
       );
     }
-    return { model, version: candidate.version, signature: candidate.signature };
+    return {
+      model,
+      version: candidate.version,
+      signature: candidate.signature,
+      isPinned: version !== undefined,
+    };
+  }
+
+  async #refreshForUnknown(): Promise<void> {
+    if (performance.now() - this.#refreshedAtMs < MIN_REFRESH_PAUSE_MS) return;
+    try {
+      await this.refresh();
+    } catch (error) {
+      throw redisFault(error);
+    }
   }
 
   /** Reads the registry now; joins a refresh that is under way. */
@@ -115,6 +142,7 @@ export class RegistryReader {
     if (dead.length > 0) await redis.srem(WORKERS_KEY, ...dead);
     const workers = texts.flatMap((text) => parseRecord(workerRecordSchema, text));
     const known = Object.values(records).flatMap((text) => parseRecord(servedModelSchema, text));
+    this.#refreshedAtMs = performance.now();
     this.#workers = workers;
     this.#models = new Map(
       known.map((model: ServedModel) => [model.name, mergeModel(model, workers)]),
@@ -132,13 +160,16 @@ export class RegistryReader {
 /** Records of another release that this one cannot read are passed over. */
 function parseRecord<T>(schema: z.ZodType<T>, text: string | null): T[] {
   if (text === null) return [];
-  const parsed = schema.safeParse(JSON.parse(text));
+  const parsed = schema.safeParse(parseJson(text));
   return parsed.success ? [parsed.data] : [];
 }
 
 function defaultVersion(model: KnownModel): KnownVersion {
   const version =
     model.versions.find(({ state }) => state === 'ready') ??
+    model.versions.find(
+      ({ state, signature }) => state !== 'unhealthy' && signature !== undefined,
+    ) ??
     model.versions.find(({ signature }) => signature !== undefined) ??
     model.versions[0];
   if (version === undefined) {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { replyChannel } from './keys.ts';
+import { parseJson } from './parse-json.ts';
 import { type Reply, type ReplyMessage, replyMessageSchema } from './reply-messages.ts';
 
 /** A forward request is forgotten after this; the asker polls slowly anyway. */
@@ -34,8 +35,8 @@ export class ReplyHub {
 
   readonly #onMessage = (channel: string, text: string): void => {
     if (channel !== replyChannel(this.#options.processId)) return;
-    const message = replyMessageSchema.safeParse(JSON.parse(text));
-    // A message of another release: the waiter's poll finds what it says.
+    const message = replyMessageSchema.safeParse(parseJson(text));
+    // A message of another release or of somebody else: the waiter's poll finds what it says.
     if (message.success) this.#receive(message.data);
   };
 
@@ -81,6 +82,11 @@ export class ReplyHub {
   requestForward(id: string, acceptedBy: string): void {
     const { processId } = this.#options;
     if (acceptedBy !== processId) this.#publish(acceptedBy, { type: 'forward', id, to: processId });
+  }
+
+  /** Tells the process that accepted a prediction that this one has ended it. */
+  announce(reply: Reply, acceptedBy: string): void {
+    this.#publish(acceptedBy, { type: 'ended', replies: [reply] });
   }
 
   #publish(to: string, message: ReplyMessage): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jobResultSchema } from './job-record.ts';
+import { type JobView, jobResultSchema } from './job-record.ts';
 
 /** A job that has ended, as the producer that waits for it is told. */
 export const replySchema = z.object({
@@ -21,3 +21,16 @@ export const replyMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('forward'), id: z.string(), to: z.string() }),
 ]);
 export type ReplyMessage = z.infer<typeof replyMessageSchema>;
+
+/** What a producer is told of a job; undefined if the job has not ended. */
+export function replyOf(view: JobView): Reply | undefined {
+  if (view.finishedAtMs === undefined) return undefined;
+  return {
+    id: view.id,
+    finishedAtMs: view.finishedAtMs,
+    attempts: view.attempts,
+    ...(view.startedAtMs !== undefined && { startedAtMs: view.startedAtMs }),
+    ...(view.failedReason !== undefined && { failedReason: view.failedReason }),
+    ...(view.result !== undefined && { result: view.result }),
+  };
+}

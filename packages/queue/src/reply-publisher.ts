@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { viewOfJob } from './job-reader.ts';
 import { inputKey, replyChannel } from './keys.ts';
-import type { Reply, ReplyMessage } from './reply-messages.ts';
+import { type Reply, type ReplyMessage, replyOf } from './reply-messages.ts';
 
 /**
  * Tells producers of jobs that have ended. The ends of one turn of the event loop (a batch's jobs end
@@ -14,6 +14,7 @@ export class ReplyPublisher {
   readonly #pending = new Map<string, Reply[]>();
   #spentInputs: string[] = [];
   #isFlushPlanned = false;
+  #sent: Promise<unknown> = Promise.resolve();
 
   constructor(redis: Redis, onError: (error: Error) => void) {
     this.#redis = redis;
@@ -23,39 +24,39 @@ export class ReplyPublisher {
   /** Notes the end of a job; a job that will be tried again is passed over. */
   add(job: Job): void {
     const view = viewOfJob(job, false);
-    if (view?.finishedAtMs === undefined) return;
-    const { data } = view;
+    const reply = view === undefined ? undefined : replyOf(view);
+    if (view === undefined || reply === undefined) return;
+    const { model, input, replyTo } = view.data;
     // Failed jobs keep their input, so that an operator can retry them.
-    if (data.input === undefined && view.result !== undefined) {
-      this.#spentInputs.push(inputKey(data.model, view.id));
+    if (input === undefined && reply.result !== undefined) {
+      this.#spentInputs.push(inputKey(model, view.id));
     }
-    if (data.replyTo !== undefined) {
-      const replies = this.#pending.get(data.replyTo) ?? [];
-      this.#pending.set(data.replyTo, replies);
-      replies.push({
-        id: view.id,
-        finishedAtMs: view.finishedAtMs,
-        attempts: view.attempts,
-        ...(view.startedAtMs !== undefined && { startedAtMs: view.startedAtMs }),
-        ...(view.failedReason !== undefined && { failedReason: view.failedReason }),
-        ...(view.result !== undefined && { result: view.result }),
-      });
+    if (replyTo !== undefined) {
+      const replies = this.#pending.get(replyTo) ?? [];
+      this.#pending.set(replyTo, replies);
+      replies.push(reply);
     }
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    setImmediate(() => this.flush());
+    setImmediate(() => this.#send());
   }
 
-  /** Sends what is pending now. */
-  flush(): void {
+  #send(): void {
     this.#isFlushPlanned = false;
+    const sent: Promise<unknown>[] = [];
     for (const [processId, replies] of this.#pending) {
       const message: ReplyMessage = { type: 'ended', replies };
-      this.#redis.publish(replyChannel(processId), JSON.stringify(message)).catch(this.#onError);
+      sent.push(this.#redis.publish(replyChannel(processId), JSON.stringify(message)));
     }
     this.#pending.clear();
-    const spent = this.#spentInputs;
+    if (this.#spentInputs.length > 0) sent.push(this.#redis.unlink(...this.#spentInputs));
     this.#spentInputs = [];
-    if (spent.length > 0) this.#redis.unlink(...spent).catch(this.#onError);
+    this.#sent = Promise.all([this.#sent, ...sent]).catch(this.#onError);
+  }
+
+  /** Sends what is pending; resolves when Redis has it, at once during an outage. */
+  async flush(): Promise<void> {
+    this.#send();
+    if (this.#redis.status === 'ready') await this.#sent;
   }
 }

@@ -1,77 +1,119 @@
 import { createHash } from 'node:crypto';
-import { QuernError } from '@quern/contract';
+import { MODEL_NAME_PATTERN, PREDICTION_ID_PATTERN, QuernError } from '@quern/contract';
+import { QueueKeys } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ulid } from 'ulid';
 import { z } from 'zod';
 import { reservationKey } from './keys.ts';
+import { INPUT_TTL_MS } from './payload-store.ts';
 import type { Submission } from './submission.ts';
 
 /**
  * Ids. A generated id is `<model>.<ulid>` and says itself which model it belongs to. An id that a client
  * chose is reserved first: the reservation names the model and the fingerprint of what was asked, so
- * that a repetition is recognised and another question under the same id is refused.
+ * that a repetition is recognised and another question under the same id is refused. It ends with its
+ * prediction (see `Housekeeping`).
  */
 const GENERATED_ID = /^(.+)\.[0-9a-hjkmnp-tv-z]{26}$/;
+
+/** A job's key is made of its id, and so are BullMQ's own: a job must not be called like one of them. */
+const BULL_KEY_NAMES: ReadonlySet<string> = new Set(Object.keys(new QueueKeys().getKeys('')));
 
 export function generateId(model: string): string {
   return `${model}.${ulid().toLowerCase()}`;
 }
 
 const reservationSchema = z.object({ model: z.string(), fingerprint: z.string() });
+type Reservation = z.infer<typeof reservationSchema>;
 
-export interface Reservation {
-  readonly model: string;
-  /** True if this call made the reservation, false if the same one stood already. */
-  readonly created: boolean;
+/** How every reservation for a model begins, as it lies in Redis. */
+export function reservationStart(model: string): string {
+  return `${JSON.stringify({ model }).slice(0, -1)},`;
+}
+
+/** A submission under an id that the client chose. */
+export type IdentifiedSubmission = Submission & { readonly id: string };
+
+export function isIdentified(submission: Submission): submission is IdentifiedSubmission {
+  return submission.id !== undefined;
+}
+
+/** @throws QuernError `INVALID_REQUEST` for an id that no client may choose */
+export function assertClientId(id: string): void {
+  const problem = problemOfId(id);
+  if (problem === undefined) return;
+  throw new QuernError('INVALID_REQUEST', `id: ${problem}`, { details: { path: 'id' } });
+}
+
+function problemOfId(id: string): string | undefined {
+  if (!PREDICTION_ID_PATTERN.test(id)) {
+    const shown = JSON.stringify(id.slice(0, 40));
+    return `got ${shown}, expected 1 to 128 of A-Z a-z 0-9 _ . ~ - and not an integer, "." or ".."`;
+  }
+  if (GENERATED_ID.test(id)) return `${id} has the form of a generated id, choose another`;
+  if (BULL_KEY_NAMES.has(id)) return `${id} is a reserved word, choose another`;
+  return undefined;
 }
 
 /**
- * Reserves a client-chosen id for a submission.
- * @throws QuernError `CONFLICT` if the id stands for other content; `INVALID_REQUEST` if it looks
- *   like a generated one
+ * Looks whether an id stands for this submission already.
+ * @throws QuernError `CONFLICT` if it stands for other content
  */
-export async function reserveId(
-  redis: Redis,
-  id: string,
-  submission: Submission,
-  ttlSeconds: number,
-): Promise<Reservation> {
-  if (GENERATED_ID.test(id)) {
-    throw new QuernError(
-      'INVALID_REQUEST',
-      `id: ${id} has the form of a generated id, choose another`,
-      {
-        details: { path: 'id' },
-      },
-    );
-  }
-  const wanted = { model: submission.target.model.name, fingerprint: fingerprint(submission) };
-  const key = reservationKey(id);
-  const made = await redis.set(key, JSON.stringify(wanted), 'EX', ttlSeconds, 'NX');
-  if (made === 'OK') return { model: wanted.model, created: true };
-  const existing = await readReservation(redis, id);
-  // It ended between the two commands: the id is free again.
-  if (existing === undefined) return reserveId(redis, id, submission, ttlSeconds);
-  if (existing.fingerprint !== wanted.fingerprint) {
-    throw new QuernError(
-      'CONFLICT',
-      `The id ${id} was used with another input, model or option. Use a new id for a new prediction.`,
-    );
-  }
-  return { model: existing.model, created: false };
+export async function isReserved(redis: Redis, submission: IdentifiedSubmission): Promise<boolean> {
+  const existing = await readReservation(redis, submission.id);
+  if (existing === undefined) return false;
+  assertSame(existing, submission);
+  return true;
 }
 
-/** The model that an id belongs to; undefined if no such prediction can exist. */
+/**
+ * Reserves an id for a submission.
+ * @returns true if this call made the reservation, false if the same one stood already
+ * @throws QuernError `CONFLICT` if the id stands for other content
+ */
+export async function reserveId(redis: Redis, submission: IdentifiedSubmission): Promise<boolean> {
+  const { id, target } = submission;
+  const wanted: Reservation = {
+    model: target.model.name,
+    fingerprint: fingerprint(submission),
+  };
+  // It must outlive the prediction: the longest wait in the queue, and the retention after that.
+  const { succeeded, failed } = target.model.queue.retention;
+  const ttlMs = INPUT_TTL_MS + Math.max(succeeded.ageSeconds, failed.ageSeconds) * 1000;
+  for (;;) {
+    const made = await redis.set(
+      reservationKey(id),
+      JSON.stringify(wanted),
+      'PX',
+      Math.min(ttlMs, Number.MAX_SAFE_INTEGER),
+      'NX',
+    );
+    if (made === 'OK') return true;
+    // If it ended between the two commands, the id is free again.
+    if (await isReserved(redis, submission)) return false;
+  }
+}
+
+function assertSame(existing: Reservation, submission: IdentifiedSubmission): void {
+  if (existing.fingerprint === fingerprint(submission)) return;
+  throw new QuernError(
+    'CONFLICT',
+    `The id ${submission.id} was used with another input, model or option. Use a new id for a new prediction.`,
+  );
+}
+
+/**
+ * The model that an id belongs to; undefined if no such prediction can exist. A generated id names its
+ * model itself, so that one may be made up.
+ */
 export async function modelOfId(redis: Redis, id: string): Promise<string | undefined> {
+  if (!PREDICTION_ID_PATTERN.test(id)) return undefined;
   const generated = GENERATED_ID.exec(id)?.[1];
-  if (generated !== undefined) return generated;
-  return (await readReservation(redis, id))?.model;
+  if (generated === undefined) return (await readReservation(redis, id))?.model;
+  return MODEL_NAME_PATTERN.test(generated) ? generated : undefined;
 }
 
-async function readReservation(
-  redis: Redis,
-  id: string,
-): Promise<z.infer<typeof reservationSchema> | undefined> {
+async function readReservation(redis: Redis, id: string): Promise<Reservation | undefined> {
   const text = await redis.get(reservationKey(id));
   return text === null ? undefined : reservationSchema.parse(JSON.parse(text));
 }
@@ -82,6 +124,8 @@ function fingerprint(submission: Submission): string {
   const hash = createHash('sha256').update(
     JSON.stringify([
       target.model.name,
+      // Whatever the default version is by now, a repetition means the prediction that was made then.
+      target.isPinned === true ? target.version : null,
       inputs.tensors.map(({ name, datatype, shape }) => [name, datatype, shape]),
       inputs.form,
       outputs ?? null,

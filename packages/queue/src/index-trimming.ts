@@ -1,0 +1,71 @@
+import type { Redis } from 'ioredis';
+import { bullKey, inputKey, predictionIndexKey, reservationKey } from './keys.ts';
+import { reservationStart } from './reservation.ts';
+
+const STEP = 500;
+/** Steps of one walk in which fewer than half were gone: the rest is for the next walk. */
+const MAX_IDLE_STEPS = 4;
+const MAX_STEPS = 100;
+/** A prediction younger than this may be listed just before its job is added. */
+const MIN_AGE_MS = 60_000;
+
+/**
+ * Forgets what remains of jobs that are gone, each in one step: somebody may make a new prediction
+ * under the same id just then.
+ *
+ * KEYS: index, then of each prediction its job, input and reservation. ARGV: ids, and how reservations
+ * for this model begin (the id may stand for a prediction of another one by now).
+ */
+const FORGET_GONE = `
+local forgotten = 0
+local ours = ARGV[#ARGV]
+for i = 1, #ARGV - 1 do
+  if redis.call('EXISTS', KEYS[3 * i - 1]) == 0 then
+    redis.call('ZREM', KEYS[1], ARGV[i])
+    redis.call('UNLINK', KEYS[3 * i])
+    local reservation = redis.call('GET', KEYS[3 * i + 1])
+    if reservation and string.sub(reservation, 1, #ours) == ours then
+      redis.call('UNLINK', KEYS[3 * i + 1])
+    end
+    forgotten = forgotten + 1
+  end
+end
+return forgotten
+`;
+
+/**
+ * Walks a model's list from its oldest end and forgets predictions whose jobs are gone. Those of one
+ * kind are kept longer than those of another, so the gone ones lie anywhere: a walk goes on where the
+ * last one stopped.
+ * @param from where to start, as an earlier walk returned it; 0 for the oldest
+ * @returns where the next walk starts
+ */
+export async function trimIndex(redis: Redis, model: string, from: number): Promise<number> {
+  const index = predictionIndexKey(model);
+  const newest = Date.now() - MIN_AGE_MS;
+  let place = from;
+  let idleSteps = 0;
+  for (let step = 0; step < MAX_STEPS && idleSteps < MAX_IDLE_STEPS; step++) {
+    const ids = await redis.zrangebyscore(index, '-inf', newest, 'LIMIT', place, STEP);
+    const exists = await Promise.all(ids.map((id) => redis.exists(bullKey(model, id))));
+    const gone = ids.filter((_, i) => exists[i] === 0);
+    const forgotten = gone.length === 0 ? 0 : await forgetGone(redis, model, gone);
+    if (ids.length < STEP) return 0;
+    place += ids.length - forgotten;
+    if (forgotten < STEP / 2) idleSteps += 1;
+  }
+  return place;
+}
+
+async function forgetGone(redis: Redis, model: string, ids: readonly string[]): Promise<number> {
+  const keys = ids.flatMap((id) => [bullKey(model, id), inputKey(model, id), reservationKey(id)]);
+  const forgotten = await redis.eval(
+    FORGET_GONE,
+    keys.length + 1,
+    predictionIndexKey(model),
+    ...keys,
+    ...ids,
+    reservationStart(model),
+  );
+  return Number(forgotten);
+}

@@ -1,0 +1,74 @@
+import type { Redis } from 'ioredis';
+import type { BullQueues } from './bull-queues.ts';
+import { bullPriority, type JobData, type JobView, jobDataFor } from './job-record.ts';
+import { inputKey } from './keys.ts';
+import { INPUT_TTL_MS, type PayloadStore } from './payload-store.ts';
+import { indexPrediction } from './prediction-list.ts';
+import { isIdentified, reserveId } from './reservation.ts';
+import type { Submission } from './submission.ts';
+
+/** First pause between the retries of a prediction; it doubles each time. */
+const RETRY_BACKOFF_MS = 200;
+
+export interface PredictionIntakeParts {
+  readonly redis: Redis;
+  readonly payloads: PayloadStore;
+  readonly queues: BullQueues;
+  /** The producer process that is told when a prediction ends. */
+  readonly processId: string;
+}
+
+export interface Accepted {
+  readonly view: JobView;
+  /** False if the same submission was about to be accepted elsewhere already. */
+  readonly isOurs: boolean;
+}
+
+/** Puts predictions into Redis: reservation, input, place on the list, job. */
+export class PredictionIntake {
+  readonly #parts: PredictionIntakeParts;
+
+  constructor(parts: PredictionIntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws QuernError `CONFLICT` if the id stands for other content */
+  async accept(submission: Submission, id: string): Promise<Accepted> {
+    const { redis, payloads, processId } = this.#parts;
+    // A reservation may stand without a job if its maker died just then: the job is added either way.
+    const isOurs = !isIdentified(submission) || (await reserveId(redis, submission));
+    const { name } = submission.target.model;
+    const createdAtMs = Date.now();
+    const { data, payload } = jobDataFor(submission, createdAtMs, processId);
+    if (data.input === undefined) {
+      // Before the job, so that no worker finds a job without its input.
+      await payloads.write([{ key: inputKey(name, id), bytes: payload }], INPUT_TTL_MS);
+    }
+    await Promise.all([
+      indexPrediction(redis, name, id, createdAtMs),
+      this.#addJob(submission, id, data, createdAtMs),
+    ]);
+    return { view: { id, data, createdAtMs, attempts: 0, isLocked: false }, isOurs };
+  }
+
+  async #addJob(
+    { target, priority }: Submission,
+    id: string,
+    data: JobData,
+    createdAtMs: number,
+  ): Promise<void> {
+    const { name, queue } = target.model;
+    const { succeeded, failed } = queue.retention;
+    const bullQueue = await this.#parts.queues.of(name);
+    await bullQueue.add(`${name}:${data.version}`, data, {
+      jobId: id,
+      timestamp: createdAtMs,
+      priority: bullPriority(priority),
+      attempts: queue.attempts,
+      backoff: { type: 'exponential', delay: RETRY_BACKOFF_MS, jitter: 0.5 },
+      removeOnComplete: { age: succeeded.ageSeconds, count: succeeded.count },
+      removeOnFail: { age: failed.ageSeconds, count: failed.count },
+      stackTraceLimit: 1,
+    });
+  }
+}
