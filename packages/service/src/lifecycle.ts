@@ -7,12 +7,14 @@ interface Closer {
 
 /**
  * What a process has opened, closed in reverse order. Every step is attempted, also after one failed;
- * closing twice is closing once.
+ * closing twice is closing once. What is registered after the closing has begun (a stop in mid-start)
+ * is closed as well.
  */
 export class Lifecycle {
   readonly #closers: Closer[] = [];
   readonly #logger: Logger;
   #closing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -21,8 +23,10 @@ export class Lifecycle {
   /** Registers what was just opened. */
   defer(name: string, close: () => Promise<void> | void): void {
     this.#closers.push({ name, close });
+    if (this.#isClosed) void this.#closeAll().catch(() => {});
   }
 
+  /** @throws AggregateError of the steps that failed, after all were attempted */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
@@ -38,6 +42,7 @@ export class Lifecycle {
         this.#logger.error({ err: error }, `Closing ${closer.name} failed`);
       }
     }
+    this.#isClosed = true;
     if (errors.length > 0) throw new AggregateError(errors, 'Some parts did not close cleanly');
   }
 }

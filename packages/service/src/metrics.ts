@@ -2,10 +2,13 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 export { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** A registry of a process's own, with Node's default metrics (CPU, memory, event-loop lag). */
-export function createMetricsRegistry(process: string): Registry {
+/**
+ * A registry of a process's own, with Node's default metrics (CPU, memory, event-loop lag).
+ * @param processName the label `process` of every metric
+ */
+export function createMetricsRegistry(processName: string): Registry {
   const registry = new Registry();
-  registry.setDefaultLabels({ process });
+  registry.setDefaultLabels({ process: processName });
   collectDefaultMetrics({ register: registry });
   return registry;
 }

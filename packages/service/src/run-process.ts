@@ -47,7 +47,11 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   });
   try {
     await options.start(lifecycle);
+    // A parent that was gone before the listener above was there.
+    if (process.connected === false) await stop('the parent process is gone', 0);
   } catch (error) {
+    // What fails because it is being closed is no news.
+    if (isStopping) return;
     // A setting or a missing service is the operator's business: the message is enough.
     const { code, message } = toQuernError(error);
     logger.fatal(code === 'INTERNAL' ? { err: error } : { code }, message);
