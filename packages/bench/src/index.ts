@@ -1,1 +1,1 @@
-export {};
+export { type Summary, summarise } from './summary.ts';

@@ -1,0 +1,76 @@
+import { rawRowsPerSecond } from '../limits/raw-onnx.ts';
+import { drainPredictions } from '../load/drain.ts';
+import { denseMlp, MLP_INPUT } from '../models/dense-mlp.ts';
+import { pairedRatios, summarise } from '../summary.ts';
+import { withBenchStack } from './bench-stack.ts';
+import type { Suite } from './suite.ts';
+
+const MAX_BATCH = 64;
+/** A drain of these takes a few seconds each on one slow core. */
+const COUNTS = { auto: 6000, fixed: 6000, off: 1000 } as const;
+
+/** The dense MLP: batching on against off, and the whole system against ONNX Runtime alone. */
+export const batchingSuite: Suite = async ({ quick, log }) => {
+  const rounds = quick ? 1 : 4;
+  const share = quick ? 0.25 : 1;
+  const onnx = denseMlp();
+  const made = (['auto', 'fixed', 'off'] as const).map((mode) => ({
+    name: `mlp-${mode}`,
+    onnx,
+    yaml: `batching: {mode: ${mode}, maxBatchSize: ${MAX_BATCH}}\n`,
+  }));
+  const input = { x: [Array.from({ length: MLP_INPUT }, (_, i) => (i % 13) / 13)] };
+  return withBenchStack({ made }, async ({ queue }) => {
+    const rates = { auto: [] as number[], fixed: [] as number[], off: [] as number[] };
+    const raw: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const bySize = await rawRowsPerSecond(
+        onnx,
+        { name: 'x', values: MLP_INPUT },
+        quick ? 200 : 700,
+      );
+      raw.push(Math.max(...bySize.values()));
+      for (const mode of ['auto', 'fixed', 'off'] as const) {
+        const count = Math.round(COUNTS[mode] * share);
+        rates[mode].push(await drainPredictions({ queue, model: `mlp-${mode}`, input, count }));
+      }
+      log(`  round ${round + 1}: raw ${format(bySize)}; ${describe(rates)}`);
+    }
+    return [
+      {
+        what: 'compute-bound: dense MLP rows/s through the whole system (auto)',
+        unit: '/s',
+        ours: summarise(rates.auto),
+        limit: { what: 'ONNX Runtime alone, best batch', value: summarise(raw) },
+        ratio: pairedRatios(rates.auto, raw),
+        goal: '0.95',
+      },
+      {
+        what: 'dynamic batching on / off on the dense MLP',
+        unit: '/s',
+        ours: summarise(rates.auto),
+        limit: { what: 'mode off', value: summarise(rates.off) },
+        ratio: pairedRatios(rates.auto, rates.off),
+        goal: '8',
+      },
+      {
+        what: 'mode auto / the largest fixed batch on the dense MLP',
+        unit: '/s',
+        ours: summarise(rates.auto),
+        limit: { what: `mode fixed, ${MAX_BATCH}`, value: summarise(rates.fixed) },
+        ratio: pairedRatios(rates.auto, rates.fixed),
+        goal: '0.97',
+      },
+    ];
+  });
+};
+
+function format(bySize: ReadonlyMap<number, number>): string {
+  return [...bySize].map(([rows, rate]) => `${rows}:${rate.toFixed(0)}`).join(' ');
+}
+
+function describe(rates: Readonly<Record<string, readonly number[]>>): string {
+  return Object.entries(rates)
+    .map(([mode, values]) => `${mode} ${values.at(-1)?.toFixed(0)}/s`)
+    .join(', ');
+}
