@@ -1,0 +1,156 @@
+import type { Batch } from '@quern/batcher';
+import { QuernError } from '@quern/contract';
+import type { QueuedPrediction } from '@quern/queue';
+import { type RunnerBatch, type RunnerBatchResult, RunnerFault } from '@quern/runtime';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { executeBatch, laneOf } from '../src/execute-batch.ts';
+
+function prediction(id: string, failures = 0): QueuedPrediction {
+  return {
+    id,
+    data: {
+      model: 'm',
+      version: 1,
+      rows: 1,
+      lane: '8x8',
+      bytes: 4,
+      form: 'nested',
+      shapes: {},
+      priority: 'normal',
+    },
+    createdAtMs: Date.now(),
+    attempt: 1,
+    failures,
+    input: { inline: new Uint8Array(4) },
+    resultKey: `result:${id}`,
+    signal: new AbortController().signal,
+  };
+}
+
+function batchOf(ids: readonly string[]): Batch<QueuedPrediction> {
+  const entries = ids.map((id) => ({
+    rows: 1,
+    lane: '8x8',
+    priority: 1 as const,
+    arrivedAtMs: 0,
+    payload: prediction(id),
+  }));
+  return {
+    id: 1,
+    lane: '8x8',
+    entries,
+    rows: ids.length,
+    reason: 'full',
+    formedAtMs: 0,
+    instance: 0,
+    prefetched: false,
+  };
+}
+
+function ran(batch: RunnerBatch): RunnerBatchResult {
+  return {
+    outcomes: batch.entries.map(({ id }) => ({
+      id,
+      ok: true,
+      result: { inline: new TextEncoder().encode(id) },
+    })),
+    collateMs: 1,
+    inferenceMs: 2,
+    splitMs: 1,
+    storeMs: 0,
+  };
+}
+
+function execute(ids: readonly string[], run: (batch: RunnerBatch) => Promise<RunnerBatchResult>) {
+  const faults: QuernError[] = [];
+  let reruns = 0;
+  const result = executeBatch(batchOf(ids), {
+    runner: { run },
+    batchId: 'w.1.1',
+    executionProvider: 'cpu',
+    onRun: () => {},
+    onFault: (error) => faults.push(error),
+    onReruns: (count) => {
+      reruns += count;
+    },
+  });
+  return result.then(({ outcomes }) => ({ outcomes, faults, reruns: () => reruns }));
+}
+
+/** A model that throws on certain predictions, and takes the whole run with it. */
+function throwsOn(guilty: ReadonlySet<string>) {
+  return async (batch: RunnerBatch): Promise<RunnerBatchResult> => {
+    if (batch.entries.some(({ id }) => guilty.has(id))) {
+      throw new RunnerFault('INFERENCE_FAILED', 'index out of bounds', true);
+    }
+    return ran(batch);
+  };
+}
+
+describe('executeBatch', () => {
+  it('fails exactly the predictions at fault, whichever they are', async () => {
+    const ids = Array.from({ length: 32 }, (_, i) => `p${i}`);
+    await fc.assert(
+      fc.asyncProperty(fc.subarray(ids), async (guilty) => {
+        const { outcomes } = await execute(ids, throwsOn(new Set(guilty)));
+        const failed = ids.filter((_, i) => outcomes[i]?.ok === false);
+        expect(failed).toEqual(guilty);
+        ids.forEach((id, i) => {
+          const outcome = outcomes[i];
+          if (outcome?.ok) expect(outcome.value.output).toBe(Buffer.from(id).toString('base64'));
+        });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('hands a batch that no model saw to another runner', async () => {
+    let calls = 0;
+    const { outcomes, faults } = await execute(['a', 'b'], async (batch) => {
+      calls += 1;
+      if (calls < 3) throw new RunnerFault('RUNNER_CRASHED', 'gone', false);
+      return ran(batch);
+    });
+    expect(outcomes.every(({ ok }) => ok)).toBe(true);
+    expect(faults).toHaveLength(0);
+  });
+
+  it('does not rerun a hung batch piece by piece', async () => {
+    let calls = 0;
+    const { outcomes } = await execute(['a', 'b', 'c', 'd'], async () => {
+      calls += 1;
+      throw new RunnerFault('RUN_TIMEOUT', 'too long', true);
+    });
+    expect(calls).toBe(1);
+    expect(outcomes.every((outcome) => !outcome.ok)).toBe(true);
+  });
+
+  it('keeps the outcome of a prediction that failed by itself', async () => {
+    const { outcomes } = await execute(['a', 'b'], async (batch) => ({
+      ...ran(batch),
+      outcomes: [
+        {
+          id: 'a',
+          ok: false,
+          error: { code: 'PAYLOAD_MISSING', message: 'gone', retryable: false },
+        },
+        { id: 'b', ok: true, result: { key: 'result:b', bytes: 9000 } },
+      ],
+    }));
+    const [a, b] = outcomes;
+    expect(a).toMatchObject({ ok: false, error: { code: 'PAYLOAD_MISSING' } });
+    expect(a?.ok === false && a.error).toBeInstanceOf(QuernError);
+    expect(b).toMatchObject({
+      ok: true,
+      value: { outputKey: 'result:b', bytes: 9000, batchRows: 2 },
+    });
+  });
+});
+
+describe('laneOf', () => {
+  it('lets a prediction that failed in company run alone', () => {
+    expect(laneOf(prediction('a'))).toBe(laneOf(prediction('b')));
+    expect(laneOf(prediction('a', 1))).not.toBe(laneOf(prediction('b', 1)));
+  });
+});
