@@ -13,6 +13,7 @@ import {
 import { refuse } from './access/refusal.ts';
 import { operatorOf, Sessions } from './access/session.ts';
 import { signInRoutes, signInUnavailable } from './access/sign-in-routes.ts';
+import { hiddenActions } from './board/hidden-actions.ts';
 import { ModelBoards } from './board/model-boards.ts';
 import { operatorRoutes } from './board/operator-routes.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -53,7 +54,7 @@ export function buildApp(deps: DashboardDeps): DashboardApp {
   app.disable('x-powered-by');
   app.use(securityHeaders(), requireLoopbackName(host), healthRoutes(queue), requireSameOrigin);
   const closeSignIn = addSignIn(app, deps);
-  app.use(isLoopback(host) ? requireOperatorToChange : requireOperator);
+  app.use(isLoopback(host) ? requireOperatorToChange : requireOperator, hiddenActions());
   const operations = operatorRoutes({ queue, queueOf: (model) => boards.queueOf(model) });
   app.use((request, response, next) => {
     if (operatorOf(request) === undefined) boards.visitors(request, response, next);
@@ -122,7 +123,8 @@ function answerErrors(logger: Logger): ErrorRequestHandler {
     }
     const status = statusOf(error);
     if (status !== undefined && status < 500) {
-      refuse(response, 'INVALID_REQUEST', 'The request cannot be read.');
+      const code = status === 413 ? 'PAYLOAD_TOO_LARGE' : 'INVALID_REQUEST';
+      refuse(response, code, 'The request cannot be read.');
       return;
     }
     const fault = toQuernError(error);

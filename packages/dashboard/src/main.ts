@@ -1,36 +1,36 @@
-import { PredictionQueue } from '@quern/queue';
-import { createLogger, runProcess } from '@quern/service';
+import { checkRedis, PredictionQueue, withoutPassword } from '@quern/queue';
+import { runService } from '@quern/service';
 import { startDashboard } from './server.ts';
-import { readDashboardSettings } from './settings.ts';
+import { checkDashboardSettings, dashboardSettings } from './settings.ts';
 
-const SHUTDOWN_TIMEOUT_MS = 8000;
+const NAME = 'dashboard';
 
-const logger = createLogger({
-  name: 'dashboard',
-  level: 'info',
-  pretty: process.stdout.isTTY === true,
-});
-
-await runProcess({
-  logger,
-  shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
-  start: async (lifecycle) => {
-    const settings = readDashboardSettings(process.env);
-    logger.level = settings.logLevel;
+await runService({
+  name: NAME,
+  settings: dashboardSettings,
+  env: process.env,
+  pretty: process.stdout.isTTY,
+  start: async ({ settings: values, logger, lifecycle }) => {
+    const settings = checkDashboardSettings(values);
+    const { redisUrl, redisWaitMs, credentials } = settings;
     const queue = await PredictionQueue.open({
-      redisUrl: settings.redisUrl,
-      redisWaitMs: settings.redisWaitMs,
-      name: 'dashboard',
-      onWaiting: (reason) => logger.info(`Waiting for Redis: ${reason}`),
-      onError: (error) => logger.warn(`Redis: ${error.message}`),
+      redisUrl,
+      redisWaitMs,
+      name: `quern-${NAME}`,
+      onWaiting: (reason) =>
+        logger.warn(
+          `Waiting for Redis at ${withoutPassword(redisUrl)} for up to ${redisWaitMs} ms: ${reason}`,
+        ),
+      onError: (error) => logger.warn({ err: error }, 'Redis connection'),
     });
     lifecycle.defer('the queue', () => queue.close());
+    for (const warning of await checkRedis(queue.redis)) logger.warn(warning);
     const dashboard = await startDashboard({ ...settings, queue, logger });
     lifecycle.defer('the dashboard', dashboard.close);
     const access =
-      settings.credentials === undefined
+      credentials === undefined
         ? 'read-only; set QUERN_DASHBOARD_USER and QUERN_DASHBOARD_PASSWORD to act on jobs'
-        : `sign in as ${settings.credentials.user} to act on jobs`;
+        : `sign in as ${credentials.user} to act on jobs`;
     logger.info(`Dashboard at ${dashboard.url} (${access})`);
   },
 });

@@ -1,5 +1,12 @@
 import { QuernError } from '@quern/contract';
-import { assertGuarded, portText, readSettings, setting, sharedSettings } from '@quern/service';
+import {
+  assertGuarded,
+  portText,
+  readSettings,
+  type SettingValues,
+  setting,
+  sharedSettings,
+} from '@quern/service';
 import { z } from 'zod';
 import type { Credentials } from './access/credentials.ts';
 
@@ -64,13 +71,23 @@ export interface DashboardSettings {
 
 /**
  * Reads the dashboard's settings.
- * @throws QuernError `CONFIG_INVALID`, also for a user without a password (or the reverse) and for an
- *   address that other machines can reach while nobody can sign in
+ * @throws QuernError `CONFIG_INVALID` that names each bad variable, or as `checkDashboardSettings`
  */
 export function readDashboardSettings(
   env: Readonly<Record<string, string | undefined>>,
 ): DashboardSettings {
-  const { user, password, secret, apiUrl, ...rest } = readSettings(dashboardSettings, env);
+  return checkDashboardSettings(readSettings(dashboardSettings, env));
+}
+
+/**
+ * Settings that fit each other.
+ * @throws QuernError `CONFIG_INVALID` for a user without a password (or the reverse), and for an address
+ *   that other machines can reach while nobody can sign in
+ */
+export function checkDashboardSettings(
+  values: SettingValues<typeof dashboardSettings>,
+): DashboardSettings {
+  const { user, password, secret, apiUrl, ...rest } = values;
   const credentials = pairOf(user, password);
   assertDashboardGuarded(rest.host, credentials !== undefined);
   return {

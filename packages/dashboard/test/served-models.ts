@@ -1,15 +1,22 @@
-import { encodeTensors, type ModelSignature, parseModelInputs, QuernError, type WorkerRecord } from '@quern/contract';
+import {
+  encodeTensors,
+  type ModelSignature,
+  parseModelInputs,
+  QuernError,
+  type WorkerRecord,
+} from '@quern/contract';
 import {
   Consumer,
   connectRedis,
   type JobResult,
+  openBullQueue,
   PredictionQueue,
   type QueuedPrediction,
   RegistryPublisher,
   type Submission,
 } from '@quern/queue';
 import { TestRedis } from '@quern/testkit';
-import type { Redis } from 'ioredis';
+import type { Queue } from 'bullmq';
 
 const SIGNATURE: ModelSignature = {
   inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, -1] }],
@@ -17,6 +24,8 @@ const SIGNATURE: ModelSignature = {
   batchable: true,
   maxRows: 8,
 };
+
+type Redis = Awaited<ReturnType<typeof connectRedis>>;
 
 /** What the fake worker says of every prediction that it ends well. */
 export const RESULT: JobResult = {
@@ -33,9 +42,7 @@ export const RESULT: JobResult = {
   executionProvider: 'webgpu',
   bytes: 2_500_000,
   output: Buffer.from(
-    encodeTensors([
-      { name: 'y', datatype: 'FP32', shape: [1, 1], data: new Uint8Array(4) },
-    ]),
+    encodeTensors([{ name: 'y', datatype: 'FP32', shape: [1, 1], data: new Uint8Array(4) }]),
   ).toString('base64'),
 };
 
@@ -113,8 +120,14 @@ export class ServedModels {
     await this.queue.registry.refresh();
   }
 
-  /** Starts the model's worker: it fails what carries `{"fail": true}` in its metadata. */
+  /** The BullMQ queue itself, to put things there that no producer would. Close it. */
+  bullQueue(model: string): Queue {
+    return openBullQueue(this.queue.redis, model);
+  }
+
+  /** Starts the model's worker if there is none: it fails what carries `{"fail": true}` in its metadata. */
   serve(model: string): void {
+    if (this.#consumers.has(model)) return;
     const consumer = new Consumer({
       redis: this.#connection,
       model,
@@ -130,7 +143,10 @@ export class ServedModels {
   }
 
   /** Submits `rows` rows of `width` numbers; returns the id. */
-  async submit(model: string, options: Partial<Submission> & { width?: number } = {}): Promise<string> {
+  async submit(
+    model: string,
+    options: Partial<Submission> & { width?: number } = {},
+  ): Promise<string> {
     const { width = 3, ...rest } = options;
     const target = await this.queue.registry.resolve(model);
     const row = new Array<number>(width).fill(0.5);

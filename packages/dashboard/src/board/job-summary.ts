@@ -6,6 +6,7 @@ import { type JobData, type JobResult, jobDataSchema, jobResultSchema } from '@q
  */
 const MAX_SUMMARY_LENGTH = 8192;
 const MAX_FOREIGN_LENGTH = 2048;
+const MAX_TITLE_LENGTH = 200;
 
 /** The data of a job, in the words and units of people. */
 export function summarizeData(data: unknown): unknown {
@@ -53,6 +54,25 @@ function describeResult(result: JobResult): Record<string, unknown> {
     outputSize: formatBytes(result.bytes),
     outputStored: result.outputKey === undefined ? 'in the job' : `under ${result.outputKey}`,
   };
+}
+
+interface NamedJob {
+  readonly name?: string;
+  readonly data?: unknown;
+  readonly returnvalue?: unknown;
+}
+
+/** A job's title: `digits:1 · 2 rows · in a batch of 12 · 31.5 ms`. */
+export function titleOf({ name = '', data, returnvalue }: NamedJob): string {
+  const parts = [name.slice(0, MAX_TITLE_LENGTH)];
+  const parsed = jobDataSchema.safeParse(data);
+  if (parsed.success) parts.push(parsed.data.rows === 1 ? '1 row' : `${parsed.data.rows} rows`);
+  const result = jobResultSchema.safeParse(returnvalue);
+  if (result.success) {
+    parts.push(`in a batch of ${result.data.batchRows}`);
+    parts.push(`${rounded(result.data.inferenceTimeMs)} ms`);
+  }
+  return parts.join(' · ');
 }
 
 /** The value itself while its JSON is short, else the JSON's beginning and its full size. */

@@ -5,7 +5,7 @@ import { type KnownModel, openBullQueue, type PredictionQueue } from '@quern/que
 import type { Queue } from 'bullmq';
 import { type RequestHandler, Router } from 'express';
 import { BoardPage } from './board-page.ts';
-import { summarizeData, summarizeResult } from './job-summary.ts';
+import { summarizeData, summarizeResult, titleOf } from './job-summary.ts';
 import { judgeOperation } from './operator-policy.ts';
 import { operatorBoardConfig, visitorBoardConfig } from './ui-config.ts';
 
@@ -106,6 +106,7 @@ function adapterFor(bullQueue: Queue, description: string, readOnlyMode: boolean
   // Hides the buttons too; the adapter's type does not name the last one.
   const options = { readOnlyMode, description, allowCompletedRetries: false };
   const adapter = new BullMQAdapter(bullQueue, options);
+  adapter.setFormatter('name', titleOf);
   adapter.setFormatter('data', summarizeData);
   adapter.setFormatter('returnValue', summarizeResult);
   return adapter;

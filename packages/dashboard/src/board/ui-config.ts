@@ -20,7 +20,11 @@ const SHARED: UIConfig = {
 export function visitorBoardConfig(apiUrl: string | undefined): UIConfig {
   return {
     ...SHARED,
-    environment: { label: 'Read-only', color: '#64748b', textColor: '#ffffff' },
+    environment: {
+      label: 'Read-only: sign in from the menu at the top right to act on jobs',
+      color: '#64748b',
+      textColor: '#ffffff',
+    },
     miscLinks: [{ text: 'Sign in', url: SIGN_IN_PATH }, ...apiLinks(apiUrl)],
   };
 }
