@@ -96,6 +96,8 @@ function sessionOptions(
     intraOpNumThreads: model.threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    // What goes wrong in a run comes back as its error; on standard error it would only come twice.
+    logSeverityLevel: 4,
     // Idle threads that spin take the cores from the other runners and from the worker.
     extra: { 'session.intra_op.allow_spinning': '0' },
   };
