@@ -28,6 +28,11 @@ describe('the best size', () => {
     expect(learned(timeMs).bestSize(64)).toBe(best);
   });
 
+  test('is the smallest of those that are about equal', () => {
+    const profile = learned((rows) => (rows === 64 ? 64 : rows === 8 ? 8.1 : 1.1 * rows));
+    expect(profile.bestSize(64)).toBe(8);
+  });
+
   test('is never above the maximum', () => {
     expect(learned(overhead).bestSize(16)).toBe(16);
   });
@@ -105,7 +110,36 @@ describe('estimates', () => {
   });
 });
 
+/** Runs full batches of the best size, or those to try out. Returns the rows of each. */
+function runOn(profile: RunProfile, timeMs: (rows: number) => number, runs: number): number[] {
+  const rowsRun: number[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const probe = profile.probeSize(64);
+    if (probe !== undefined) profile.probeStarted(probe);
+    const rows = probe ?? profile.bestSize(64) ?? 64;
+    profile.observe(rows, timeMs(rows));
+    rowsRun.push(rows);
+  }
+  return rowsRun;
+}
+
 describe('trying sizes out', () => {
+  test('finds out when a size near the best has become better', () => {
+    const profile = learned(overhead);
+    runOn(profile, (rows) => (rows === 32 ? 2 : overhead(rows)), 2_000);
+    expect(profile.bestSize(64)).toBe(32);
+  });
+
+  test('costs about a hundredth of the time once all sizes are known', () => {
+    const steep = (rows: number): number => 10 * rows ** 3;
+    const profile = learned(steep);
+    const rowsRun = runOn(profile, steep, 20_000);
+    const totalMs = rowsRun.reduce((sum, rows) => sum + steep(rows), 0);
+    const idealMs = rowsRun.reduce((sum, rows) => sum + rows * steep(1), 0);
+    expect(totalMs / idealMs).toBeLessThan(1.012);
+    expect(rowsRun.some((rows) => rows > 1)).toBe(true);
+  });
+
   test('the survey goes to the farthest unknown size first, and ends', () => {
     const profile = new RunProfile();
     for (let run = 0; run < 2; run += 1) profile.observe(64, 10);
