@@ -1,7 +1,7 @@
 import { toQuernError } from '@quern/contract';
 import type { PredictionQueue } from '@quern/queue';
 import { isLoopback, type Logger } from '@quern/service';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Credentials } from './access/credentials.ts';
 import {
@@ -55,6 +55,7 @@ export function buildApp(deps: DashboardDeps): DashboardApp {
   app.use(securityHeaders(), requireLoopbackName(host), healthRoutes(queue), requireSameOrigin);
   const closeSignIn = addSignIn(app, deps);
   app.use(isLoopback(host) ? requireOperatorToChange : requireOperator, hiddenActions());
+  app.use('/api', requireRedis(queue));
   const operations = operatorRoutes({ queue, queueOf: (model) => boards.queueOf(model) });
   app.use((request, response, next) => {
     if (operatorOf(request) === undefined) boards.visitors(request, response, next);
@@ -85,6 +86,17 @@ function addSignIn(app: Express, { credentials, secret, logger }: DashboardDeps)
   const { router, close } = signInRoutes({ credentials, sessions, onFailure });
   app.use(sessions.middleware, router);
   return close;
+}
+
+/** During an outage the board's calls would fail one by one with the driver's words. */
+function requireRedis(queue: PredictionQueue): RequestHandler {
+  return (_request, response, next) => {
+    if (queue.redis.status === 'ready') next();
+    else {
+      const message = 'Redis cannot be reached. The board comes back by itself when it can.';
+      refuse(response, 'REDIS_UNAVAILABLE', message);
+    }
+  };
 }
 
 function securityHeaders(): ReturnType<typeof helmet> {

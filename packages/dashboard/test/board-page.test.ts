@@ -101,6 +101,7 @@ describe.skipIf(noBrowserReason !== undefined)(
       const bull = models.bullQueue('images');
       await bull.add('by-hand', { blob: 'x'.repeat(2_000_000) });
       await bull.close();
+      browser.traffic.bytesByPath.clear();
       await open('/queue/images');
       await shows(id);
       await shows('by-hand');

@@ -7,9 +7,14 @@ import type { Response } from 'express';
  */
 export function refuse(response: Response, code: ErrorCode, message: string): void {
   const { httpStatus } = ERROR_CATALOGUE[code];
-  const key = httpStatus >= 500 ? 'ERRORS.INTERNAL_SERVER_ERROR' : 'ERRORS.FORBIDDEN';
   response
     .status(httpStatus)
     .set('cache-control', 'no-store')
-    .json({ error: { key, code, message }, message });
+    .json({ error: { key: boardKey(code), code, message }, message });
+}
+
+function boardKey(code: ErrorCode): string {
+  if (code === 'REDIS_UNAVAILABLE') return 'ERRORS.REDIS_UNAVAILABLE';
+  const isOurFault = ERROR_CATALOGUE[code].httpStatus >= 500;
+  return isOurFault ? 'ERRORS.INTERNAL_SERVER_ERROR' : 'ERRORS.FORBIDDEN';
 }
