@@ -52,6 +52,12 @@ describe('rows are stacked only where that is right', () => {
     expect(warnings).toEqual([expect.stringContaining(why)]);
   });
 
+  test('randomness is not taken for the influence of a neighbour', async () => {
+    const { signature, warnings } = await load('random');
+    expect(signature.batchable).toBe(true);
+    expect(warnings).toEqual([]);
+  });
+
   test('no claim is made without a run', async () => {
     const off = { warmup: { enabled: false, budgetMs: 50 } };
     expect((await load('unknown-shape', off)).signature.batchable).toBe(false);
