@@ -1,12 +1,13 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import type { BoardOptions, UIConfig } from '@bull-board/api/typings/app';
+import type { BoardOptions } from '@bull-board/api/typings/app';
 import { type KnownModel, openBullQueue, type PredictionQueue } from '@quern/queue';
 import type { Queue } from 'bullmq';
 import { type RequestHandler, Router } from 'express';
 import { BoardPage } from './board-page.ts';
 import { summarizeData, summarizeResult, titleOf } from './job-summary.ts';
 import { judgeOperation } from './operator-policy.ts';
+import { throughputHistory } from './throughput-history.ts';
 import { operatorBoardConfig, visitorBoardConfig } from './ui-config.ts';
 
 export interface ModelBoardsOptions {
@@ -40,8 +41,10 @@ export class ModelBoards {
   constructor(options: ModelBoardsOptions) {
     const { queue, apiUrl } = options;
     this.#options = options;
-    this.#visitors = createBoard(true, visitorBoardConfig(apiUrl));
-    this.#operators = createBoard(false, operatorBoardConfig(apiUrl));
+    const historyProvider = throughputHistory(() => this.#queues);
+    const shared = { historyProvider, handlerHooks: { before: judgeOperation } };
+    this.#visitors = createBoard(true, { ...shared, uiConfig: visitorBoardConfig(apiUrl) });
+    this.#operators = createBoard(false, { ...shared, uiConfig: operatorBoardConfig(apiUrl) });
     this.#stopWatching = queue.registry.onRefresh(() => this.#follow(queue.registry.models()));
     this.#follow(queue.registry.models());
   }
@@ -93,9 +96,8 @@ export class ModelBoards {
   }
 }
 
-function createBoard(isReadOnly: boolean, uiConfig: UIConfig): Board {
+function createBoard(isReadOnly: boolean, options: BoardOptions): Board {
   const serverAdapter = new BoardPage();
-  const options: BoardOptions = { uiConfig, handlerHooks: { before: judgeOperation } };
   const { addQueue, removeQueue } = createBullBoard({ queues: [], serverAdapter, options });
   // The adapter's own router is untyped.
   const handler = Router().use(serverAdapter.getRouter());
