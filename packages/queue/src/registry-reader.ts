@@ -43,6 +43,7 @@ export class RegistryReader {
   #workers: readonly WorkerRecord[] = [];
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
+  #nextRefresh: Promise<void> | undefined;
   #refreshedAtMs = 0;
 
   constructor(options: RegistryReaderOptions) {
@@ -58,14 +59,8 @@ export class RegistryReader {
   }
 
   readonly #onMessage = (channel: string): void => {
-    if (channel === REGISTRY_CHANNEL) void this.#refreshAnew().catch(this.#options.onError);
+    if (channel === REGISTRY_CHANNEL) void this.refresh().catch(this.#options.onError);
   };
-
-  /** Reads after the change that was announced: a refresh that is under way may have read before it. */
-  async #refreshAnew(): Promise<void> {
-    await this.#refreshing?.catch(() => {});
-    await this.refresh();
-  }
 
   /** Known models by name. */
   models(): KnownModel[] {
@@ -123,12 +118,21 @@ export class RegistryReader {
     }
   }
 
-  /** Reads the registry now; joins a refresh that is under way. */
+  /** Reads the registry as it is from this moment on: a reading that is under way may be too old. */
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#read().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#read().finally(() => {
+        this.#refreshing = undefined;
+      });
+      return this.#refreshing;
+    }
+    this.#nextRefresh ??= this.#refreshing
+      .catch(() => {})
+      .then(() => {
+        this.#nextRefresh = undefined;
+        return this.refresh();
+      });
+    return this.#nextRefresh;
   }
 
   async #read(): Promise<void> {
