@@ -1,1 +1,1 @@
-export {};
+export { EmbeddedRedis, type EmbeddedRedisOptions } from './up/embedded-redis.ts';

@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs';
+import { MAX_TIMEOUT_MS, PRIORITIES, type Priority } from '@quern/contract';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { ApiClient } from './api-client.ts';
+import { EXIT_CODES, type ExitCode, UsageError } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What the commands have of the process that they run in. */
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv;
+  readonly terminal: Terminal;
+  readonly stdin: AsyncIterable<Buffer | string>;
+  /** Aborted by the first signal, once `onSignals` was called. */
+  readonly stop: AbortSignal;
+  /** Aborted by the second one. */
+  readonly kill: AbortSignal;
+  /** Called by commands that have something to end; all others just die of a signal. */
+  readonly onSignals: () => void;
+}
+
+const MAX_WORKERS = 64;
+
+/**
+ * Runs `quern` with these arguments.
+ * @param argv as `process.argv`, with node and the script in front
+ * @throws CommanderError for a wrong command line (its message is printed already) and for help; what
+ *   the commands throw
+ */
+export async function runCommandLine(
+  argv: readonly string[],
+  context: CommandContext,
+): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT_CODES.ok;
+  const finish = (code: ExitCode): void => {
+    exitCode = code;
+  };
+  const { out, err } = context.terminal;
+  const program = new Command('quern')
+    .description('Queue-driven inference for ONNX models.')
+    .version(ownVersion())
+    .configureOutput({
+      writeOut: (text) => out.write(text),
+      writeErr: (text) => err.write(text),
+      getOutHelpWidth: () => out.columns,
+      getErrHelpWidth: () => err.columns,
+    })
+    .showHelpAfterError('(--help says more)')
+    .exitOverride();
+  addUp(program, context, finish);
+  addPredict(program, context, finish);
+  addModels(program, context, finish);
+  addCheck(program, context, finish);
+  await program.parseAsync([...argv]);
+  return exitCode;
+}
+
+type Finish = (code: ExitCode) => void;
+
+function addUp(program: Command, context: CommandContext, finish: Finish): void {
+  program
+    .command('up')
+    .description('Run everything on this machine: Redis, worker, API and dashboard.')
+    .option('--models <dir>', 'model repository (default: QUERN_MODELS, else ./models)')
+    .option('--data <dir>', 'where predictions are kept', '.quern')
+    .addOption(new Option('--workers <n>', 'worker processes').argParser(workerCount).default(1))
+    .addHelpText(
+      'after',
+      `
+Without QUERN_REDIS_URL it runs a redis-server of its own; QUERN_REDIS_SERVER names its binary.
+Every other setting is an environment variable, too: QUERN_API_PORT, QUERN_DASHBOARD_PORT,
+QUERN_WORKER_PORT, QUERN_HOST, QUERN_API_KEYS, QUERN_LOG_LEVEL (warn unless set here), ...
+Ctrl-C stops everything in order, a second one at once.
+
+Examples:
+  quern up
+  quern up --models ~/my-models --workers 3
+  QUERN_API_PORT=9000 quern up --data /var/lib/quern`,
+    )
+    .action(async (options: { models?: string; data: string; workers: number }) => {
+      context.onSignals();
+      const { runUp } = await import('./up/run-up.ts');
+      const { env, terminal, stop, kill } = context;
+      const { models: modelsDir, data: dataDir, workers } = options;
+      finish(await runUp({ env, terminal, stop, kill, modelsDir, dataDir, workers }));
+    });
+}
+
+interface ApiOptions {
+  readonly url?: string;
+  readonly apiKey?: string;
+}
+
+function addPredict(program: Command, context: CommandContext, finish: Finish): void {
+  const command = program
+    .command('predict')
+    .description('Make a prediction, wait for it and print its output.')
+    .argument('<model>', 'name of the model')
+    .argument('<input>', 'a JSON file, JSON itself, or - for standard input')
+    .option('--model-version <n>', 'version of the model (default: the newest one)')
+    .addOption(new Option('--priority <level>', 'its place in the queue').choices(PRIORITIES))
+    .addOption(
+      new Option('--timeout <seconds>', 'give up if it has not started by then').argParser(seconds),
+    )
+    .option('--json', 'print the whole prediction object', false);
+  addApiOptions(command)
+    .addHelpText(
+      'after',
+      `
+INPUT is {"input": {TENSOR: VALUE, ...}} or {TENSOR: VALUE, ...}. Standard output gets JSON alone;
+status, labels, times and errors go to standard error. Ctrl-C cancels the prediction.
+Exit codes: 0 succeeded, 1 failed or refused, 2 usage, 3 the API cannot be reached, 130 interrupted.
+
+Examples:
+  quern predict digits models/digits/samples/seven.json
+  quern predict adder '{"x": [[1, 2]], "y": [[3, 4]]}' --priority high
+  jq '{image: .pixels}' scan.json | quern predict digits - | jq .probabilities`,
+    )
+    .action(async (model: string, argument: string, options: PredictFlags) => {
+      const { readInput } = await import('./predict/read-input.ts');
+      const { predict } = await import('./predict/predict.ts');
+      const input = await readInput(argument, context.stdin);
+      context.onSignals();
+      finish(
+        await predict({
+          client: clientOf(options, context.env),
+          terminal: context.terminal,
+          model,
+          input,
+          version: options.modelVersion,
+          priority: options.priority,
+          timeoutMs: options.timeout === undefined ? undefined : Math.ceil(options.timeout * 1000),
+          json: options.json,
+          interrupt: context.stop,
+          abandon: context.kill,
+        }),
+      );
+    });
+}
+
+interface PredictFlags extends ApiOptions {
+  readonly modelVersion?: string;
+  readonly priority?: Priority;
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly json: boolean;
+}
+
+function addModels(program: Command, context: CommandContext, finish: Finish): void {
+  const command = program
+    .command('models')
+    .description('List the models that are served, or show one of them.')
+    .argument('[model]', 'name of a model')
+    .option('--json', 'print what the API says', false);
+  addApiOptions(command)
+    .addHelpText('after', '\nExamples:\n  quern models\n  quern models digits --json')
+    .action(async (name: string | undefined, options: ApiOptions & { json: boolean }) => {
+      const { listModels, showModel } = await import('./models/show-models.ts');
+      const client = clientOf(options, context.env);
+      const show = { client, screen: context.terminal.out, json: options.json };
+      await (name === undefined ? listModels(show) : showModel(name, show));
+      finish(EXIT_CODES.ok);
+    });
+}
+
+function addCheck(program: Command, context: CommandContext, finish: Finish): void {
+  program
+    .command('check')
+    .description('Load every model of a repository, without any server, and say what it takes.')
+    .argument('<models-dir>', 'model repository')
+    .addHelpText(
+      'after',
+      `
+Problems are printed as file:line:column: key: message, and make the exit code 1.
+
+Example:
+  quern check ./models`,
+    )
+    .action(async (dir: string) => {
+      const { checkRepository } = await import('./check/check-repository.ts');
+      finish(await checkRepository(dir, context.terminal));
+    });
+}
+
+function addApiOptions(command: Command): Command {
+  return command
+    .option('--url <url>', 'where the API is (default: QUERN_URL, else http://127.0.0.1:8080)')
+    .option('--api-key <key>', 'key for the API (default: QUERN_API_KEY)');
+}
+
+function clientOf(options: ApiOptions, env: NodeJS.ProcessEnv): ApiClient {
+  const url = options.url ?? (env['QUERN_URL'] || 'http://127.0.0.1:8080');
+  if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
+    throw new UsageError(
+      `The URL of the API is ${JSON.stringify(url)}, expected http://HOST:PORT.`,
+    );
+  }
+  return new ApiClient({ url, apiKey: options.apiKey ?? (env['QUERN_API_KEY'] || undefined) });
+}
+
+function workerCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_WORKERS}.`);
+  }
+  return count;
+}
+
+function seconds(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value > 0) || value * 1000 > MAX_TIMEOUT_MS) {
+    throw new InvalidArgumentError(
+      `Expected seconds, more than 0 and at most ${MAX_TIMEOUT_MS / 1000}.`,
+    );
+  }
+  return value;
+}
+
+function ownVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
