@@ -54,7 +54,8 @@ it('hands what it gives back to a worker that is idle just then', async () => {
   first.kill('SIGTERM');
   const givenBack = await eventually(async () => {
     const moved = await fetchedBy(second, ids);
-    return moved.length >= HELD - MOST_KEPT && moved;
+    expect(moved.length).toBeGreaterThanOrEqual(HELD - MOST_KEPT);
+    return moved;
   });
   for (const id of givenBack) expect(await untilEnded(stack, id, 30_000)).toMatchObject(SUCCESS);
   // All that while the first one was still at its last run.

@@ -1,3 +1,4 @@
+export { childPids } from './child-processes.ts';
 export { eventually } from './eventually.ts';
 export { freePort } from './free-port.ts';
 export { TestRedis, type TestRedisOptions } from './redis-server.ts';
