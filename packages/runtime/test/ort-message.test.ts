@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cleanOrtMessage, runError } from '../src/session/ort-message.ts';
+import { batchError, cleanOrtMessage, runError } from '../src/session/ort-message.ts';
 
 const ALLOCATION =
   "Non-zero status code returned while running Expand node. Name:'' Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size 40000000000000\n";
@@ -43,6 +43,12 @@ describe('a failed run', () => {
     'CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED',
   ])('is out of memory after %j', (message) => {
     expect(runError(new Error(message))).toMatchObject({ code: 'OUT_OF_MEMORY', retryable: true });
+  });
+
+  test('is out of memory too when its batch cannot even be put together', () => {
+    const error = new RangeError('Array buffer allocation failed');
+    expect(batchError(error)).toMatchObject({ code: 'OUT_OF_MEMORY' });
+    expect(batchError(new TypeError('x is not a function'))).toMatchObject({ code: 'INTERNAL' });
   });
 
   test('is a failed inference otherwise, and trying again is no use', () => {

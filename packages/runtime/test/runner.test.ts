@@ -118,6 +118,17 @@ describe('a runner', () => {
     expect(result).toMatchObject({ outcomes: [{ ok: false }], inferenceMs: 0 });
   });
 
+  test.each([
+    ['is away, and the batch may be tried again', 'unreachable', 'REDIS_UNAVAILABLE', false],
+    ['has a bug, which counts', 'buggy', 'INTERNAL', true],
+  ])('rejects the batch when the payload store %s', async (_, key, code, started) => {
+    const { runner } = add;
+    await runner.ready;
+    const lost = { id: '1', rows: 1, input: { key }, resultKey: 'r' };
+    const run = runner.run({ batchId: 'b', entries: [lost, entry('2', 1, pair(1, 2))] });
+    await expect(run).rejects.toMatchObject({ code, started });
+  });
+
   test('rejects the batch when the model refuses it, and goes on', async () => {
     const { runner } = launch(fixtureModel('gather'));
     await runner.ready;

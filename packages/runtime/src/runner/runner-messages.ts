@@ -17,6 +17,6 @@ export type FromRunner =
       readonly kind: 'run-failed';
       readonly sequence: number;
       readonly error: PlainError;
-      /** False if the fault came before the model ran. */
+      /** False if the fault came before the model ran, and will pass. */
       readonly started: boolean;
     };

@@ -1,4 +1,5 @@
 import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
+import { batchError } from '../session/ort-message.ts';
 import type { PlainError } from '../session/session-messages.ts';
 import { finishBatch } from './finish-batch.ts';
 import type { PayloadStore } from './payload-store.ts';
@@ -15,11 +16,12 @@ import { SessionClient, type SessionRan } from './session-client.ts';
  * The main thread does the input and output: it reads the payloads of the next batch, checks and
  * stacks them while the session thread runs the batch before, and takes results apart and stores them
  * while the next one runs. It ends when the parent says so, and at once when the parent is gone.
- * SIGINT and SIGTERM are left to the parent, because Ctrl-C reaches the whole process group.
+ * SIGINT, SIGTERM and SIGHUP are left to the parent: a terminal sends them to the whole process group.
  */
 export function serveRunner(options: { payloads: PayloadStore }): void {
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
+  process.on('SIGHUP', () => {});
   process.on('disconnect', endAtOnce);
   process.on('uncaughtException', (error) => die(error.stack ?? String(error)));
   if (!process.connected) endAtOnce();
@@ -60,7 +62,10 @@ class RunnerServer {
       const result = await this.#runBatch(sequence, batch, progress);
       send({ kind: 'ran', sequence, result });
     } catch (error) {
-      send({ kind: 'run-failed', sequence, error: plain(error), started: progress.started });
+      const fault = batchError(error);
+      // Only what will pass may be tried again for nothing; a bug would come back for ever.
+      const started = progress.started || fault.code !== 'REDIS_UNAVAILABLE';
+      send({ kind: 'run-failed', sequence, error: plain(fault), started });
     }
   }
 

@@ -1,4 +1,4 @@
-import { QuernError } from '@quern/contract';
+import { QuernError, toQuernError } from '@quern/contract';
 
 // ONNX Runtime's messages name its build's files and the C++ function that failed.
 const SOURCE_PLACE = /(?:[A-Za-z]:)?[\\/][^\s:]*\.(?:cc|cpp|cu|cuh|h|hpp):\d+/;
@@ -12,7 +12,7 @@ const WITHOUT_SIGNATURE = new RegExp(SOURCE_PLACE.source, 'g');
 const STATUS_CODE = /\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g;
 
 const OUT_OF_MEMORY =
-  /failed to allocate memory|out of memory|bad_alloc|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED/i;
+  /failed to allocate memory|out of memory|bad_alloc|array buffer allocation failed|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED/i;
 
 const MAX_LENGTH = 600;
 
@@ -34,8 +34,19 @@ export function cleanOrtMessage(error: unknown, modelPath?: string): string {
 export function runError(error: unknown): QuernError {
   if (error instanceof QuernError) return error;
   const message = cleanOrtMessage(error);
-  if (OUT_OF_MEMORY.test(message)) {
-    return new QuernError('OUT_OF_MEMORY', `the run needed more memory than there is: ${message}`);
-  }
-  return new QuernError('INFERENCE_FAILED', `the model failed when it ran: ${message}`);
+  return (
+    memoryError(message) ??
+    new QuernError('INFERENCE_FAILED', `the model failed when it ran: ${message}`)
+  );
+}
+
+/** A fault on the way to or from a run as a catalogue error: `OUT_OF_MEMORY` or `INTERNAL`. */
+export function batchError(error: unknown): QuernError {
+  if (error instanceof QuernError) return error;
+  return memoryError(cleanOrtMessage(error)) ?? toQuernError(error);
+}
+
+function memoryError(message: string): QuernError | undefined {
+  if (!OUT_OF_MEMORY.test(message)) return undefined;
+  return new QuernError('OUT_OF_MEMORY', `the run needed more memory than there is: ${message}`);
 }
