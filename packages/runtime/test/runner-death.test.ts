@@ -135,6 +135,9 @@ test('a runner does not outlive its parent, not even in the middle of a run', as
   const [line] = await once(parent.stdout.setEncoding('utf8'), 'data');
   const pid = Number(/^runner (\d+)/.exec(String(line))?.[1]);
   expect(isAlive(pid)).toBe(true);
+  onTestFinished(() => {
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
   parent.kill('SIGKILL');
   await vi.waitUntil(() => !isAlive(pid), { timeout: 20_000 });
 });
