@@ -168,7 +168,7 @@ export class VersionService {
    * @throws ReturnToQueue if it did not run here; QuernError if it failed, was canceled or expired
    */
   async run(prediction: QueuedPrediction): Promise<JobResult> {
-    const { data, signal, createdAtMs } = prediction;
+    const { data, signal } = prediction;
     if (this.#batcher === undefined || this.#state === 'unhealthy') {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
@@ -177,7 +177,8 @@ export class VersionService {
         rows: data.rows,
         lane: laneOf(prediction),
         priority: PRIORITY_CLASS[data.priority],
-        arrivedAtMs: Math.min(createdAtMs, realClock.nowMs()),
+        // Counted from here: under a backlog every prediction has long waited in Redis.
+        arrivedAtMs: realClock.nowMs(),
         deadlineAtMs: data.deadlineAtMs,
         signal,
         payload: prediction,
