@@ -28,7 +28,7 @@ afterEach(() => running?.stop());
 
 it('on SIGTERM gives back what has not started within a second, and fails nothing', async () => {
   const { stack } = running;
-  const ids = await submitBehindSlowRun(2 * HELD, 3);
+  const ids = await submitBehindSlowRun(2 * HELD, 2);
   await eventually(async () => (await activeCount()) === HELD);
 
   const first = onlyWorker();
@@ -46,7 +46,7 @@ it('on SIGTERM gives back what has not started within a second, and fails nothin
 it('hands what it gives back to a worker that is idle just then', async () => {
   const { stack } = running;
   const first = onlyWorker();
-  const ids = await submitBehindSlowRun(HELD, 8);
+  const ids = await submitBehindSlowRun(HELD, 6);
   await eventually(async () => (await activeCount()) === HELD);
   const second = stack.addWorker();
   await stack.untilModelsSettled();
