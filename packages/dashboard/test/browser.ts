@@ -26,7 +26,7 @@ export interface Traffic {
   readonly urls: string[];
   /** Errors on the console, and uncaught ones. */
   readonly complaints: string[];
-  /** Sizes of response bodies by path; the last one wins. */
+  /** Size of the largest response body by path. */
   readonly bytesByPath: Map<string, number>;
 }
 
@@ -63,7 +63,8 @@ export class Browser {
     this.#context.on('requestfinished', async (request) => {
       const sizes = await request.sizes().catch(() => undefined);
       const { pathname } = new URL(request.url());
-      if (sizes !== undefined) bytesByPath.set(pathname, sizes.responseBodySize);
+      const known = bytesByPath.get(pathname) ?? 0;
+      if (sizes !== undefined) bytesByPath.set(pathname, Math.max(known, sizes.responseBodySize));
     });
     this.page.on('pageerror', (error) => complaints.push(error.message));
     this.page.on('console', (message) => {
