@@ -37,6 +37,9 @@ export const modelSchema = z
     license: z.string().optional(),
     origin: z.string().optional(),
     state: z.enum(STATES).meta({ description: 'The best of its versions.' }),
+    problems: z.array(z.string()).optional().meta({
+      description: 'What is wrong with its folder or its model.yaml, with file and line.',
+    }),
     versions: z.array(versionSchema).meta({ description: 'Newest first.' }),
     live_workers: z.number().int(),
     batching: z.object({
@@ -78,7 +81,8 @@ export function modelToWire(model: KnownModel, depth: QueueDepth): WireModel {
     ...(model.description !== undefined && { description: model.description }),
     ...(model.license !== undefined && { license: model.license }),
     ...(model.origin !== undefined && { origin: model.origin }),
-    state: STATES.find((state) => model.versions.some((item) => item.state === state)) ?? 'offline',
+    state: stateOf(model),
+    ...(model.problems !== undefined && { problems: [...model.problems] }),
     versions: model.versions.map(versionToWire),
     live_workers: model.liveWorkers,
     batching: {
@@ -96,6 +100,12 @@ export function modelToWire(model: KnownModel, depth: QueueDepth): WireModel {
     },
     stats: statsToWire(model.stats),
   };
+}
+
+/** Workers that run but cannot read its folder make a model unhealthy, not offline. */
+function stateOf({ versions, problems, liveWorkers }: KnownModel): WireModel['state'] {
+  const best = STATES.find((state) => versions.some((item) => item.state === state)) ?? 'offline';
+  return best === 'offline' && problems !== undefined && liveWorkers > 0 ? 'unhealthy' : best;
 }
 
 function versionToWire(version: KnownVersion): WireModel['versions'][number] {

@@ -11,7 +11,7 @@ export const protocolErrorSchema = z
 
 /** What any request can meet. */
 const ALWAYS: readonly ErrorCode[] = ['INVALID_REQUEST', 'UNAUTHENTICATED', 'INTERNAL'];
-const REDIS: readonly ErrorCode[] = ['REDIS_UNAVAILABLE'];
+const REDIS: readonly ErrorCode[] = ['REDIS_UNAVAILABLE', 'SHUTTING_DOWN'];
 const MODEL: readonly ErrorCode[] = [...REDIS, 'MODEL_NOT_FOUND'];
 const BODY: readonly ErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
 const VERSION: readonly ErrorCode[] = [...MODEL, 'VERSION_NOT_FOUND', 'MODEL_UNAVAILABLE'];
@@ -37,7 +37,6 @@ export const FAULTS = {
     'RUNNER_CRASHED',
     'WORKER_LOST',
     'PAYLOAD_MISSING',
-    'SHUTTING_DOWN',
   ],
 } as const satisfies Record<string, readonly ErrorCode[]>;
 

@@ -151,6 +151,7 @@ const ROUTES: readonly RouteConfig[] = [
     path: '/v1/predictions',
     operationId: 'listPredictions',
     summary: 'List predictions, newest first',
+    description: 'Large outputs are left out (null): read them one by one.',
     request: { query: listPredictionsQuerySchema },
     responses: {
       '200': jsonResponse(

@@ -1,10 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  type CreatePrediction,
-  PREDICTION_ID_PATTERN,
-  parseModelInputs,
-  show,
-} from '@quern/contract';
+import { type CreatePrediction, parseModelInputs, show } from '@quern/contract';
 import type { ModelTarget, Submission } from '@quern/queue';
 import { invalidRequest } from './request-schema.ts';
 
@@ -41,13 +36,6 @@ export function idFromIdempotencyKey(key: string | undefined, caller: string): s
     .update(JSON.stringify([caller, key]))
     .digest('base64url');
   return `key-${digest}`;
-}
-
-/** @throws QuernError `INVALID_REQUEST` for an id that a client may not choose */
-export function assertPredictionId(id: string): void {
-  if (PREDICTION_ID_PATTERN.test(id)) return;
-  const expected = 'expected 1 to 128 of A-Z a-z 0-9 _ . ~ - and not an integer, "." or ".."';
-  throw invalidRequest('id', `got ${show(id)}, ${expected}`);
 }
 
 /**

@@ -12,12 +12,7 @@ import {
 import type { Request, Response } from 'express';
 import { sendJson } from './json-response.ts';
 import { placeOrder } from './prediction-door.ts';
-import {
-  assertPredictionId,
-  idFromIdempotencyKey,
-  namedTarget,
-  submissionFrom,
-} from './prediction-order.ts';
+import { idFromIdempotencyKey, namedTarget, submissionFrom } from './prediction-order.ts';
 import { getPredictionQuerySchema, listPredictionsQuerySchema } from './prediction-query.ts';
 import { preferredWaitSeconds } from './prefer-header.ts';
 import { baseUrlOf } from './public-url.ts';
@@ -75,7 +70,6 @@ function createWithId(deps: RouteDeps): NonNullable<Route['put']> {
   return async (request, response, context) => {
     context.submission = {};
     const id = pathParameter(request, 'id');
-    assertPredictionId(id);
     const json = await deps.readJson(request, response);
     const body = parseRequest(createPredictionAnywhereSchema, json, 'body');
     if (body.id !== undefined && body.id !== id) {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { closeServer, listen } from '@quern/service';
@@ -28,6 +29,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
  */
 export async function startApiServer(options: ServerOptions): Promise<ApiServer> {
   const stopping = new AbortController();
+  // Every wait listens to it.
+  setMaxListeners(0, stopping.signal);
   const app = buildApp({ ...options, stopping: stopping.signal });
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, (request, response) => {
     // The connections of a stopping server end with their current answer.

@@ -8,7 +8,8 @@ export function waitSignal(response: Response, stopping: AbortSignal): AbortSign
   stopping.addEventListener('abort', abort, { once: true });
   response.once('close', () => {
     stopping.removeEventListener('abort', abort);
-    abort();
+    // After an answer nobody waits, and an abort costs as much as the rest of this.
+    if (!response.writableFinished) abort();
   });
   return controller.signal;
 }

@@ -21,7 +21,7 @@ const STATS: NonNullable<ServedModel['stats']> = {
   failed: 1,
 };
 
-/** Doubles a row of two numbers; version 2 is the newest, version 1 is as good. */
+/** A row of two numbers in, a row of two numbers out; two versions. */
 export const PAIR: ServedModel = {
   name: 'pair',
   description: 'Gives back what it takes',
@@ -44,7 +44,27 @@ export const PAIR: ServedModel = {
   })),
 };
 
-/** Takes integers beyond 2^53 and an output of each kind. */
+/** A row of a quarter of a megabyte. */
+export const WIDE: ServedModel = {
+  name: 'wide',
+  batching: { mode: 'auto', maxBatchSize: 16, maxQueueDelayMs: 2 },
+  queue: QUEUE,
+  versions: [
+    {
+      version: 1,
+      state: 'ready',
+      instances: 1,
+      signature: {
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 65_536] }],
+        outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 65_536] }],
+        batchable: true,
+        maxRows: 8,
+      },
+    },
+  ],
+};
+
+/** Takes integers beyond 2^53; its queue takes two predictions. */
 export const EXACT: ServedModel = {
   name: 'exact',
   batching: { mode: 'off', maxBatchSize: 1, maxQueueDelayMs: 0 },

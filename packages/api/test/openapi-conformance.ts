@@ -1,5 +1,5 @@
-import type { OpenApiDocument } from '../src/index.ts';
 import { z } from 'zod';
+import type { OpenApiDocument } from '../src/index.ts';
 
 export interface Seen {
   readonly method: string;

@@ -1,10 +1,15 @@
-import { type ApiServer, type OpenApiDocument, openApiDocument, startApiServer } from '../src/index.ts';
 import type { ServedModel } from '@quern/contract';
 import { connectRedis, PredictionQueue, RegistryPublisher } from '@quern/queue';
 import { createLogger, createMetricsRegistry } from '@quern/service';
 import { TestRedis } from '@quern/testkit';
+import {
+  type ApiServer,
+  type OpenApiDocument,
+  openApiDocument,
+  startApiServer,
+} from '../src/index.ts';
 
-import { BROKEN, EXACT, PAIR, workerRecord } from './fake-models.ts';
+import { BROKEN, EXACT, PAIR, WIDE, workerRecord } from './fake-models.ts';
 import { assertConforms } from './openapi-conformance.ts';
 
 export interface Answer {
@@ -61,7 +66,7 @@ export class RunningApi {
       waitMs: 5000,
       onError: () => {},
     });
-    const record = workerRecord(options.models ?? [PAIR, EXACT, BROKEN]);
+    const record = workerRecord(options.models ?? [PAIR, WIDE, EXACT, BROKEN]);
     const publisher = new RegistryPublisher({ redis, record: () => record, onError: () => {} });
     await publisher.publish();
     const queue = await PredictionQueue.open({ redisUrl: redisServer.url, name: 'test-api' });
@@ -102,11 +107,23 @@ export class RunningApi {
     return { status: response.status, headers: response.headers, text, json };
   }
 
-  /** How many predictions were ever put into the queues. */
-  async countPredictions(): Promise<number> {
-    const keys = await this.redis.keys('quern:*:predictions');
-    const counts = await Promise.all(keys.map((key) => this.redis.zcard(key)));
-    return counts.reduce((sum, count) => sum + count, 0);
+  /** The value of a metric with exactly these labels, beside the process's own. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const { text } = await this.call('GET', '/metrics');
+    const wanted = Object.entries({ ...labels, process: 'api' }).map(([k, v]) => `${k}="${v}"`);
+    const line = text.split('\n').find((candidate) => {
+      const [, found = ''] = /^\w+\{(.*)\} /.exec(candidate) ?? [];
+      const isNamed = candidate.startsWith(`${name}{`);
+      return isNamed && found.split(',').sort().join() === wanted.sort().join();
+    });
+    return Number(line?.split(' ').at(-1) ?? Number.NaN);
+  }
+
+  /** How many predictions wait, of all models. */
+  async countWaiting(): Promise<number> {
+    const models = this.queue.registry.models();
+    const depths = await Promise.all(models.map(({ name }) => this.queue.depth(name)));
+    return depths.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
   async stop(): Promise<void> {
