@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
-const tensorSchema = z.object({
+const tensorSchema = z.looseObject({
   name: z.string(),
   datatype: z.string(),
   shape: z.array(z.number()),
 });
 export type TensorView = z.infer<typeof tensorSchema>;
 
-const versionSchema = z.object({
+const versionSchema = z.looseObject({
   version: z.string(),
   state: z.string(),
   reason: z.string().optional(),
@@ -30,17 +30,17 @@ export const modelViewSchema = z.looseObject({
   /** Newest first. */
   versions: z.array(versionSchema),
   live_workers: z.number(),
-  batching: z.object({
+  batching: z.looseObject({
     mode: z.string(),
     max_batch_size: z.number(),
     max_queue_delay_ms: z.number(),
   }),
-  queue: z.object({
+  queue: z.looseObject({
     waiting: z.number(),
     active: z.number(),
     oldest_waiting_ms: z.number().nullable(),
   }),
-  stats: z.object({
+  stats: z.looseObject({
     predictions_per_second: z.number(),
     rows_per_second: z.number(),
     mean_batch_rows: z.number(),
@@ -51,4 +51,4 @@ export const modelViewSchema = z.looseObject({
 });
 export type ModelView = z.infer<typeof modelViewSchema>;
 
-export const modelListSchema = z.object({ results: z.array(modelViewSchema) });
+export const modelListSchema = z.looseObject({ results: z.array(modelViewSchema) });
