@@ -22,8 +22,11 @@ export type { QueuedPrediction } from './queued-prediction.ts';
 export { checkRedis } from './redis-check.ts';
 export {
   connectRedis,
+  openRedis,
   type RedisConnectOptions,
+  type RedisOpenOptions,
   type RedisRole,
+  redisFault,
   withoutPassword,
 } from './redis-connection.ts';
 export { RegistryPublisher } from './registry-publisher.ts';

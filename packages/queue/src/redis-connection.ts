@@ -3,25 +3,30 @@ import { Redis, type RedisOptions } from 'ioredis';
 
 /**
  * Producers fail fast, so that an HTTP caller hears of an outage at once; workers and subscribers wait
- * and resume by themselves.
+ * and resume by themselves. Runners wait as well, but not longer than a command may take: what they
+ * hold can be retried elsewhere.
  */
-export type RedisRole = 'producer' | 'worker' | 'subscriber';
+export type RedisRole = 'producer' | 'worker' | 'subscriber' | 'runner';
 
-export interface RedisConnectOptions {
+export interface RedisOpenOptions {
   /** redis://, rediss:// or unix:///path/to/socket */
   readonly url: string;
   readonly role: RedisRole;
   /** Shown in `CLIENT LIST`. */
   readonly name: string;
-  /** How long to wait for the first connection. */
-  readonly waitMs: number;
-  /** Told once when the first attempt fails and waiting starts. */
-  readonly onWaiting?: (reason: string) => void;
-  /** Told of every later error; the connection heals itself. */
+  /** Told of every error; the connection heals itself. */
   readonly onError: (error: Error) => void;
 }
 
+export interface RedisConnectOptions extends RedisOpenOptions {
+  /** How long to wait for the first connection; `onError` hears of later errors only. */
+  readonly waitMs: number;
+  /** Told once when the first attempt fails and waiting starts. */
+  readonly onWaiting?: (reason: string) => void;
+}
+
 const COMMAND_TIMEOUT_MS = 5000;
+const RUNNER_COMMAND_TIMEOUT_MS = 15_000;
 const MAX_RETRY_DELAY_MS = 500;
 
 const ROLE_OPTIONS = {
@@ -32,6 +37,7 @@ const ROLE_OPTIONS = {
   },
   worker: { maxRetriesPerRequest: null },
   subscriber: { maxRetriesPerRequest: null },
+  runner: { maxRetriesPerRequest: null, commandTimeout: RUNNER_COMMAND_TIMEOUT_MS },
 } satisfies Record<RedisRole, RedisOptions>;
 
 /**
@@ -63,7 +69,14 @@ export async function connectRedis(options: RedisConnectOptions): Promise<Redis>
   return redis;
 }
 
-function createClient({ url, role, name }: RedisConnectOptions): Redis {
+/** A client that connects when it can, and waits until then with what it is asked. */
+export function openRedis(options: RedisOpenOptions): Redis {
+  const redis = createClient(options);
+  redis.on('error', options.onError);
+  return redis;
+}
+
+function createClient({ url, role, name }: Omit<RedisOpenOptions, 'onError'>): Redis {
   const shared = {
     ...ROLE_OPTIONS[role],
     connectionName: name,

@@ -173,7 +173,7 @@ export class VersionService {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
     try {
-      const result = this.#batcher.submit({
+      return await this.#batcher.submit({
         rows: data.rows,
         lane: laneOf(prediction),
         priority: PRIORITY_CLASS[data.priority],
@@ -183,7 +183,6 @@ export class VersionService {
         signal,
         payload: prediction,
       });
-      return await unlessCanceled(result, signal);
     } catch (error) {
       throw this.#reasonFor(error, prediction);
     }
@@ -226,13 +225,4 @@ export class VersionService {
     await this.#pool.close({ graceMs });
     await this.#batcher?.close();
   }
-}
-
-/** The run of a canceled prediction goes on for its neighbours, but nobody waits for its result. */
-function unlessCanceled<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

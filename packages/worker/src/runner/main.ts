@@ -1,16 +1,15 @@
-import { connectRedis, PayloadStore } from '@quern/queue';
+import { openRedis, PayloadStore } from '@quern/queue';
 import { serveRunner } from '@quern/runtime';
 import { resultPayloads } from './result-payloads.ts';
 
 /**
  * A runner's process: the model's session, with a Redis connection of its own for inputs and results
- * that are too large to pass through the worker.
+ * that are too large to pass through the worker. The model loads whether Redis answers or not.
  */
-const redis = await connectRedis({
+const redis = openRedis({
   url: process.env['QUERN_REDIS_URL'] ?? '',
-  role: 'worker',
+  role: 'runner',
   name: 'runner',
-  waitMs: 60_000,
   onError: (error) => process.stderr.write(`Redis: ${error.message}\n`),
 });
 

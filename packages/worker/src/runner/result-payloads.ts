@@ -1,7 +1,5 @@
-import type { connectRedis, PayloadStore as QueuePayloads } from '@quern/queue';
+import { type openRedis, type PayloadStore as QueuePayloads, redisFault } from '@quern/queue';
 import type { PayloadStore } from '@quern/runtime';
-
-type Redis = Awaited<ReturnType<typeof connectRedis>>;
 
 export interface ResultRetention {
   readonly model: string;
@@ -9,15 +7,22 @@ export interface ResultRetention {
   readonly ttlMs: number;
 }
 
-/** The runtime's payload store over Redis: results end with their retention. */
+/**
+ * The runtime's payload store over Redis: results end with their retention, and an outage is a
+ * `REDIS_UNAVAILABLE`, which is retried.
+ */
 export function resultPayloads(
-  redis: Redis,
+  redis: ReturnType<typeof openRedis>,
   payloads: QueuePayloads,
   { model, ttlMs }: ResultRetention,
 ): PayloadStore {
   return {
-    read: (keys) => payloads.read(keys),
-    write: (items) => payloads.writeResults(model, items, ttlMs),
+    read: (keys) => payloads.read(keys).catch(rethrowAsFault),
+    write: (items) => payloads.writeResults(model, items, ttlMs).catch(rethrowAsFault),
     close: async () => redis.disconnect(),
   };
+}
+
+function rethrowAsFault(error: unknown): never {
+  throw redisFault(error);
 }
