@@ -99,23 +99,20 @@ export class TestRedis {
 
   /** Ends the server as a power cut would; its files stay. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
   }
 
   /** Ends the server and removes its data. */
   async stop(): Promise<void> {
     this.#client?.disconnect();
-    await this.#end('SIGTERM');
+    // Not asked to end: it would refuse while it writes its first append-only file.
+    await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -11,8 +11,8 @@ const FIXTURES = fileURLToPath(new URL('../../runtime/test/fixtures/models', imp
 /** One model folder to make. */
 export interface TestModel {
   readonly name: string;
-  /** A fixture of the runtime's tests without its ending, or the bytes themselves. */
-  readonly onnx: string | Uint8Array;
+  /** A fixture of the runtime's tests without its ending, or the bytes themselves; absent for no version. */
+  readonly onnx?: string | Uint8Array;
   /** Text of `model.yaml`. */
   readonly yaml?: string;
 }
@@ -33,12 +33,14 @@ export class TestModels {
 
   /** @param version folder to put the model in; default 1 */
   async add({ name, onnx, yaml }: TestModel, version = 1): Promise<void> {
-    const directory = join(this.directory, name, String(version));
+    const directory = join(this.directory, name);
     await mkdir(directory, { recursive: true });
-    const file = join(directory, 'model.onnx');
+    if (yaml !== undefined) await writeFile(join(directory, 'model.yaml'), yaml);
+    if (onnx === undefined) return;
+    const file = join(directory, String(version), 'model.onnx');
+    await mkdir(join(directory, String(version)), { recursive: true });
     if (typeof onnx === 'string') await cp(join(FIXTURES, `${onnx}.onnx`), file);
     else await writeFile(file, onnx);
-    if (yaml !== undefined) await writeFile(join(this.directory, name, 'model.yaml'), yaml);
   }
 
   async addExample(name: string): Promise<void> {
