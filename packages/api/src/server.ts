@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { closeServer, listen } from '@quern/service';
+import { assertGuarded, closeServer, listen } from '@quern/service';
 import { type AppDeps, buildApp } from './app.ts';
 
 export interface ServerOptions extends Omit<AppDeps, 'stopping'> {
@@ -25,9 +25,10 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /**
  * Starts the API on a port.
- * @throws QuernError `CONFIG_INVALID` if the port is taken
+ * @throws QuernError `CONFIG_INVALID` if the port is taken, or others could reach it without a key
  */
 export async function startApiServer(options: ServerOptions): Promise<ApiServer> {
+  assertGuarded(options.host, options.apiKeys.length > 0, 'QUERN_API_KEYS');
   const stopping = new AbortController();
   // Every wait listens to it.
   setMaxListeners(0, stopping.signal);

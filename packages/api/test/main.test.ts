@@ -53,7 +53,7 @@ function start(env: Readonly<Record<string, string>>): Started {
 describe('the process', { timeout: TIMEOUT_MS }, () => {
   test('says where it listens, serves, and ends cleanly on SIGTERM', async () => {
     const { child, output, says, exitCode } = start({});
-    await says('Listening on http://127.0.0.1:');
+    await says('API at http://127.0.0.1:');
     const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output()) ?? [];
     expect((await fetch(`${url}/v2/health/ready`)).status).toBe(200);
     expect(output()).toContain('Redis has no append-only file');
@@ -79,15 +79,18 @@ describe('the process', { timeout: TIMEOUT_MS }, () => {
     [{ QUERN_API_PORT: 'http', QUERN_BODY_LIMIT_BYTES: '1' }, 'QUERN_BODY_LIMIT_BYTES: got "1"'],
     [{ QUERN_PUBLIC_URL: 'quern' }, 'QUERN_PUBLIC_URL: got "quern"'],
     [{ QUERN_LOG_LEVEL: 'loud' }, 'QUERN_LOG_LEVEL: got "loud"'],
-  ])('refuses to start with %o', async (env, message) => {
-    const { output, exitCode } = start(env as unknown as Record<string, string>);
-    expect(await exitCode).toBe(1);
-    expect(output().replaceAll('\\"', '"')).toContain(message);
-  });
+  ] satisfies [Record<string, string>, string][])(
+    'refuses to start with %o',
+    async (env, message) => {
+      const { output, exitCode } = start(env);
+      expect(await exitCode).toBe(1);
+      expect(output().replaceAll('\\"', '"')).toContain(message);
+    },
+  );
 
   test('names the variable of a port that is in use', async () => {
     const first = start({});
-    await first.says('Listening on');
+    await first.says('API at');
     const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(first.output()) ?? [];
     const second = start({ QUERN_API_PORT: port ?? '' });
     expect(await second.exitCode).toBe(1);
