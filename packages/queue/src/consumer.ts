@@ -149,15 +149,20 @@ export class Consumer {
     await this.#worker.pause(true);
   }
 
-  /** Stops fetching and resolves when every held prediction has ended or gone back. */
+  /**
+   * Stops fetching and resolves when every held prediction has ended or gone back. During an outage of
+   * Redis it resolves at once: others take over what is held when its locks have run out.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
   }
 
   async #closeAll(): Promise<void> {
-    await this.#worker.close();
-    await this.#running;
+    const isAway = this.#options.redis.status !== 'ready';
+    // Not forced, BullMQ would wait for an answer to its blocking command that cannot come.
+    await this.#worker.close(isAway);
+    if (!isAway) await this.#running;
     await this.#replies.flush();
   }
 }

@@ -53,7 +53,10 @@ export class RegistryPublisher {
     await commands.exec();
   }
 
-  /** Takes the worker off the registry; its models stay known. */
+  /**
+   * Takes the worker off the registry; its models stay known. During an outage of Redis its record is
+   * left to run out.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#remove();
     return this.#closing;
@@ -61,6 +64,7 @@ export class RegistryPublisher {
 
   async #remove(): Promise<void> {
     clearInterval(this.#timer);
+    if (this.#options.redis.status !== 'ready') return;
     await this.#options.redis
       .multi()
       .del(workerKey(this.#workerId))
