@@ -95,6 +95,8 @@ function listenFault(error: NodeJS.ErrnoException, options: ListenOptions): Erro
 
 /** Stops accepting, ends idle connections, and resolves when the last request is answered. Idempotent. */
 export function closeServer(server: Server): Promise<void> {
+  // Connections that are busy now go as soon as they have their answer, also those kept alive.
+  server.keepAliveTimeout = 1;
   return new Promise((resolve, reject) => {
     server.close((error) => {
       const isClosed =
