@@ -19,9 +19,7 @@ function failureText(error: unknown): string {
     const hint = retryAfterSeconds === undefined ? '' : ` Try again in ${retryAfterSeconds} s.`;
     return `${code}: ${message}${hint}`;
   }
-  if (error instanceof QuernError && error.code !== 'INTERNAL') {
-    return `${error.code}: ${error.message}`;
-  }
+  // Ours, not the API's: scripts have the exit code, people the message.
   if (error instanceof QuernError) return error.message;
   // A fault of ours: whoever reports it needs the stack.
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

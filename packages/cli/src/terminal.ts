@@ -62,6 +62,7 @@ export class StatusLine {
   #draw(): void {
     const seconds = ((performance.now() - this.#startedAtMs) / 1000).toFixed(1);
     const line = `${this.#text} (${seconds} s)`.slice(0, this.#screen.columns - 1);
-    this.#screen.write(`${CLEAR_LINE}${line}`);
+    // The cursor goes back to the start, so that what others print replaces the line.
+    this.#screen.write(`${CLEAR_LINE}${line}\r`);
   }
 }

@@ -4,6 +4,7 @@ import { withoutPassword } from '@quern/queue';
 import { loadRepository, type RepositoryScan } from '@quern/runtime';
 import { ApiClient } from '../api-client.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
+import type { ModelView } from '../models/model-view.ts';
 import { StatusLine, type Terminal } from '../terminal.ts';
 import { DataFolder } from './data-folder.ts';
 import { EmbeddedRedis } from './embedded-redis.ts';
@@ -13,7 +14,7 @@ import { untilModelsSettled } from './readiness.ts';
 import { type Ports, reservePorts } from './reserve-ports.ts';
 import { serviceSpecs } from './service-specs.ts';
 import { summaryText } from './summary.ts';
-import { Supervisor } from './supervisor.ts';
+import { type SupervisedParts, Supervisor } from './supervisor.ts';
 import { until } from './until.ts';
 import { localUrl, readUpSettings, type UpSettings } from './up-settings.ts';
 
@@ -40,6 +41,8 @@ const STOPPING =
 
 /** What is known before anything is started. */
 interface Plan {
+  readonly startedAtMs: number;
+  readonly folder: DataFolder;
   readonly settings: UpSettings;
   readonly modelsDir: string;
   readonly scan: RepositoryScan;
@@ -60,29 +63,25 @@ export async function runUp(options: UpOptions): Promise<ExitCode> {
   const folder = DataFolder.acquire(options.dataDir);
   try {
     await untilGone(folder, settings, options);
+    if (options.stop.aborted) return EXIT_CODES.ok;
     const ports = await reservePorts(settings);
-    const plan: Plan = { settings, modelsDir, scan, ports };
-    return await superviseUntilStopped(plan, folder, options, startedAtMs);
+    const plan: Plan = { startedAtMs, folder, settings, modelsDir, scan, ports };
+    return await superviseUntilStopped(plan, options);
   } finally {
     folder.release();
   }
 }
 
-async function superviseUntilStopped(
-  plan: Plan,
-  folder: DataFolder,
-  options: UpOptions,
-  startedAtMs: number,
-): Promise<ExitCode> {
+async function superviseUntilStopped(plan: Plan, options: UpOptions): Promise<ExitCode> {
   const { terminal, stop, kill } = options;
   const supervisor = new Supervisor({
     warn: (message) => terminal.err.write(`quern up: ${message}\n`),
-    changed: (pids) => folder.noteChildren(pids),
+    changed: (pids) => plan.folder.noteChildren(pids),
   });
   kill.addEventListener('abort', () => supervisor.kill(), { once: true });
   const over = new AbortController();
   const signal = AbortSignal.any([stop, over.signal]);
-  const serving = serve(supervisor, plan, folder, { ...options, stop: signal }, startedAtMs);
+  const serving = serve(supervisor, plan, { ...options, stop: signal });
   try {
     await Promise.race([supervisor.failed, aborted(stop), serving.then(() => aborted(stop))]);
   } catch (error) {
@@ -98,55 +97,73 @@ async function superviseUntilStopped(
 }
 
 /** Starts everything, says so, makes a first prediction; from then on the parts are kept alive. */
-async function serve(
+async function serve(supervisor: Supervisor, plan: Plan, options: UpOptions): Promise<void> {
+  const { settings, ports, scan } = plan;
+  const url = localUrl(settings.host, ports.api);
+  const client = new ApiClient({ url, apiKey: settings.apiKey });
+  const settled = await startUntilSettled(supervisor, plan, client, options);
+  supervisor.markServing();
+  // An external Redis may know models of other repositories.
+  const names = new Set(scan.models.map(({ name }) => name));
+  await introduce(
+    plan,
+    client,
+    settled.filter(({ name }) => names.has(name)),
+    options,
+  );
+}
+
+async function startUntilSettled(
   supervisor: Supervisor,
   plan: Plan,
-  folder: DataFolder,
+  client: ApiClient,
   options: UpOptions,
-  startedAtMs: number,
-): Promise<void> {
-  const { settings, ports, scan } = plan;
-  const { terminal, stop } = options;
-  const status = new StatusLine(terminal.out, 'Starting', 'lines');
-  const apiUrl = localUrl(settings.host, ports.api);
-  const client = new ApiClient({ url: apiUrl, apiKey: settings.apiKey });
-  let models: Awaited<ReturnType<typeof untilModelsSettled>>;
+): Promise<ModelView[]> {
+  const status = new StatusLine(options.terminal.out, 'Starting', 'lines');
   try {
-    await supervisor.start(partsOf(plan, folder, options));
-    models = await Promise.race([
-      supervisor.failed,
-      untilModelsSettled({
-        client,
-        expected: scan.models,
-        signal: stop,
-        onProgress: (text) => status.update(text),
-        timeoutMs: SETTLE_TIMEOUT_MS,
-      }),
-    ]);
+    await supervisor.start(partsOf(plan, options));
+    const settled = untilModelsSettled({
+      client,
+      expected: plan.scan.models,
+      signal: options.stop,
+      onProgress: (text) => status.update(text),
+      timeoutMs: SETTLE_TIMEOUT_MS,
+    });
+    return await Promise.race([supervisor.failed, settled]);
   } finally {
     status.end();
   }
-  supervisor.markServing();
-  const served = models.filter(({ name }) => scan.models.some((model) => model.name === name));
+}
+
+/** Prints the summary and a first prediction. */
+async function introduce(
+  { settings, folder, ports, scan, startedAtMs }: Plan,
+  client: ApiClient,
+  views: readonly ModelView[],
+  { terminal, stop }: UpOptions,
+): Promise<void> {
   const text = summaryText({
     startedInMs: performance.now() - startedAtMs,
-    apiUrl,
+    apiUrl: client.url,
     dashboardUrl: localUrl(settings.host, ports.dashboard),
     redis: redisText(settings, folder),
-    models: served,
+    models: views,
     problems: scan.problems,
   });
   terminal.out.write(`${text}\n\n`);
-  const ready = scan.models.filter(({ name }) =>
-    served.some((view) => view.name === name && view.state === 'ready'),
-  );
-  const needsKey = settings.apiKey !== undefined;
-  const first = { client, models: ready, views: served, needsKey, signal: stop };
-  terminal.out.write(`${await firstPrediction(first)}\n\nCtrl-C stops everything.\n`);
+  const ready = new Set(views.filter(({ state }) => state === 'ready').map(({ name }) => name));
+  const first = await firstPrediction({
+    client,
+    models: scan.models.filter(({ name }) => ready.has(name)),
+    views,
+    needsKey: settings.apiKey !== undefined,
+    signal: stop,
+  });
+  terminal.out.write(`${first}\n\nCtrl-C stops everything.\n`);
 }
 
-function partsOf(plan: Plan, folder: DataFolder, options: UpOptions) {
-  const { settings, modelsDir, ports } = plan;
+function partsOf(plan: Plan, options: UpOptions): SupervisedParts {
+  const { settings, folder, modelsDir, ports } = plan;
   const startRedis = () =>
     EmbeddedRedis.start({ dataDir: folder.path, binary: settings.redisServer });
   return {

@@ -1,6 +1,6 @@
 import type { Ports } from './reserve-ports.ts';
 import type { ServiceSpec } from './service-process.ts';
-import type { UpSettings } from './up-settings.ts';
+import { localUrl, type UpSettings } from './up-settings.ts';
 
 export interface ServiceEnvironment {
   readonly env: NodeJS.ProcessEnv;
@@ -22,6 +22,7 @@ export function serviceSpecs(options: ServiceEnvironment): ServiceSpec[][] {
   const shared: NodeJS.ProcessEnv = {
     // The summary is what people come for; QUERN_LOG_LEVEL=info shows the services' own reports.
     QUERN_LOG_LEVEL: 'warn',
+    QUERN_API_URL: localUrl(settings.host, ports.api),
     ...withoutEmpty(options.env),
     QUERN_REDIS_URL: options.redisUrl,
     QUERN_MODELS: options.modelsDir,
