@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
-import { TestProcess } from './test-process.ts';
+import { SERVICES, type ServiceName, startService, untilAnswers } from './service-process.ts';
+import type { TestProcess } from './test-process.ts';
 
 export interface TestStackOptions {
   readonly redisUrl: string;
@@ -46,8 +46,10 @@ export class TestStack {
   static async start(options: TestStackOptions): Promise<TestStack> {
     const stack = new TestStack(options, await freePort(), await freePort());
     try {
-      await stack.api.line(/listening/i);
-      await stack.dashboard?.line(/listening/i);
+      await untilAnswers(stack.api, `${stack.apiUrl}${SERVICES.api.livePath}`);
+      if (stack.dashboard !== undefined) {
+        await untilAnswers(stack.dashboard, `${stack.dashboardUrl}${SERVICES.dashboard.livePath}`);
+      }
       if (options.workers > 0) await stack.untilModelsSettled();
       return stack;
     } catch (error) {
@@ -62,16 +64,13 @@ export class TestStack {
     return worker;
   }
 
-  #service(
-    name: 'api' | 'worker' | 'dashboard',
-    env: Readonly<Record<string, string>>,
-  ): TestProcess {
+  #service(name: ServiceName, env: Readonly<Record<string, string>>): TestProcess {
     const { redisUrl, models, env: shared } = this.#options;
-    return new TestProcess({
-      name,
-      command: process.execPath,
-      args: [fileURLToPath(new URL(`../../${name}/dist/main.js`, import.meta.url))],
-      env: { QUERN_REDIS_URL: redisUrl, QUERN_MODELS: models, ...shared, ...env },
+    return startService(name, {
+      QUERN_REDIS_URL: redisUrl,
+      QUERN_MODELS: models,
+      ...shared,
+      ...env,
     });
   }
 
@@ -119,9 +118,5 @@ export async function workerPort(worker: TestProcess): Promise<number> {
 }
 
 async function untilReady(worker: TestProcess): Promise<void> {
-  const port = await workerPort(worker);
-  await eventually(async () => {
-    const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
-    return response.ok;
-  }, 60_000);
+  await untilAnswers(worker, `http://127.0.0.1:${await workerPort(worker)}/health/ready`);
 }
