@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { MODEL_NAME_PATTERN, PREDICTION_ID_PATTERN, QuernError } from '@quern/contract';
 import { QueueKeys } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -20,7 +20,21 @@ const GENERATED_ID = /^(.+)\.[0-9a-hjkmnp-tv-z]{26}$/;
 const BULL_KEY_NAMES: ReadonlySet<string> = new Set(Object.keys(new QueueKeys().getKeys('')));
 
 export function generateId(model: string): string {
-  return `${model}.${ulid().toLowerCase()}`;
+  return `${model}.${ulid(Date.now(), randomFraction).toLowerCase()}`;
+}
+
+const randomPool = Buffer.alloc(4096);
+let randomPoolUsed = randomPool.byteLength;
+
+/** From 0 to 1. Asking the system for each of an id's letters would cost more than the rest of a submission. */
+function randomFraction(): number {
+  if (randomPoolUsed === randomPool.byteLength) {
+    randomFillSync(randomPool);
+    randomPoolUsed = 0;
+  }
+  const byte = randomPool.readUInt8(randomPoolUsed);
+  randomPoolUsed += 1;
+  return byte / 256;
 }
 
 const reservationSchema = z.object({ model: z.string(), fingerprint: z.string() });

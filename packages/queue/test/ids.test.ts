@@ -1,6 +1,7 @@
 import { TestRedis } from '@quern/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PredictionQueue } from '../src/index.ts';
+import { generateId } from '../src/reservation.ts';
 import { inputOf, submissionTo, Workbench } from './workbench.ts';
 
 let server: TestRedis;
@@ -127,6 +128,17 @@ describe('an id of the client', () => {
     });
     expect(await queue.depth('bad-ids')).toMatchObject({ waiting: 0 });
   });
+});
+
+test('generated ids differ, and sort by time', async () => {
+  const ids = Array.from({ length: 20_000 }, () => generateId('m'));
+  expect(new Set(ids).size).toBe(ids.length);
+  const times = ids.map((id) => id.slice(2, 12));
+  expect([...times].sort()).toEqual(times);
+  for (const id of ids) expect(id).toMatch(/^m\.[0-9a-hjkmnp-tv-z]{26}$/);
+  // Each of the random letters takes every value.
+  const letters = Array.from({ length: 16 }, (_, i) => new Set(ids.map((id) => id[12 + i])).size);
+  expect(letters).toEqual(Array(16).fill(32));
 });
 
 describe('an id that stands for nothing', () => {
