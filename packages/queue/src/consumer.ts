@@ -9,9 +9,11 @@ import {
 } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { canceledError } from './cancellation.ts';
+import { CancellationWatch } from './cancellation-watch.ts';
 import { type JobResult, reasonFromError } from './job-record.ts';
 import { bullKey, bullPrefix } from './keys.ts';
 import { type QueuedPrediction, queuedPrediction } from './queued-prediction.ts';
+import { isConnectionError } from './redis-connection.ts';
 import { ReplyPublisher } from './reply-publisher.ts';
 
 /**
@@ -64,7 +66,7 @@ export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #worker: Worker;
   readonly #replies: ReplyPublisher;
-  readonly #held = new Map<string, AbortController>();
+  readonly #held = new Map<string, CancellationWatch>();
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -89,7 +91,10 @@ export class Consumer {
     this.#worker.on('failed', (job) => {
       if (job !== undefined) this.#replies.add(job);
     });
-    this.#worker.on('error', onError);
+    this.#worker.on('error', (error) => {
+      // The connection itself tells of its outages, once.
+      if (!isConnectionError(error)) onError(error);
+    });
   }
 
   /** Starts fetching. */
@@ -107,29 +112,32 @@ export class Consumer {
 
   /** Gives up a prediction that this consumer holds, because its client canceled it. */
   cancel(id: string): void {
-    this.#held.get(id)?.abort(canceledError());
+    this.#held.get(id)?.cancel();
   }
 
   async #process(job: Job, token: string | undefined): Promise<JobResult> {
     const id = job.id ?? '';
-    const controller = new AbortController();
-    this.#held.set(id, controller);
-    const { promise: canceled, stop } = rejectionOnAbort(controller.signal);
+    const cancellation = new CancellationWatch();
+    this.#held.set(id, cancellation);
     try {
-      return await Promise.race([this.#handle(job, controller.signal), canceled]);
+      return await this.#untilEndedOrCanceled(job, cancellation);
     } catch (error) {
       if (error instanceof ReturnToQueue) throw await this.#giveBack(job, token, error);
       throw jobError(toQuernError(error));
     } finally {
-      stop();
       // A job that this consumer lost may have come to it again: that one is held now.
-      if (this.#held.get(id) === controller) this.#held.delete(id);
+      if (this.#held.get(id) === cancellation) this.#held.delete(id);
     }
   }
 
-  async #handle(job: Job, signal: AbortSignal): Promise<JobResult> {
+  /** A canceled prediction's run may go on, for its neighbours, but nobody waits for its result. */
+  #untilEndedOrCanceled(job: Job, cancellation: CancellationWatch): Promise<JobResult> {
     const { handler, model } = this.#options;
-    return handler(queuedPrediction(job, model, signal));
+    return new Promise((resolve, reject) => {
+      const prediction = queuedPrediction(job, model, cancellation);
+      cancellation.onCancel(() => reject(canceledError()));
+      handler(prediction).then(resolve, reject);
+    });
   }
 
   /** Moves the job back; the error returned tells BullMQ that it has been moved already. */
@@ -165,18 +173,6 @@ export class Consumer {
     if (!isAway) await this.#running;
     await this.#replies.flush();
   }
-}
-
-/** A promise that rejects with the signal's reason; `stop` lets go of the signal. */
-function rejectionOnAbort(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  let onAbort = (): void => {};
-  const promise = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-  });
-  // Nobody may be waiting any more.
-  promise.catch(() => {});
-  signal.addEventListener('abort', onAbort, { once: true });
-  return { promise, stop: () => signal.removeEventListener('abort', onAbort) };
 }
 
 /** BullMQ stores the message as the reason, and the stack, which would only show our own frames. */

@@ -1,6 +1,7 @@
 export { openBullQueue } from './bull-queues.ts';
 export { CancelListener } from './cancel-listener.ts';
 export { canceledError } from './cancellation.ts';
+export { CancellationWatch } from './cancellation-watch.ts';
 export { Consumer, type ConsumerOptions, ReturnToQueue } from './consumer.ts';
 export { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 export { type JobData, type JobResult, jobDataSchema, jobResultSchema } from './job-record.ts';

@@ -1,5 +1,6 @@
 import { QuernError } from '@quern/contract';
 import type { Job } from 'bullmq';
+import type { CancellationWatch } from './cancellation-watch.ts';
 import { type JobData, jobDataSchema } from './job-record.ts';
 import { inputKey, resultKey } from './keys.ts';
 
@@ -16,15 +17,19 @@ export interface QueuedPrediction {
   readonly input: { readonly inline: Uint8Array } | { readonly key: string };
   /** Where a large result of this attempt goes. */
   readonly resultKey: string;
-  /** Aborted when the client cancels it. */
-  readonly signal: AbortSignal;
+  /** Whether the client has canceled it. */
+  readonly cancellation: CancellationWatch;
 }
 
 /**
  * Reads a job of a model's queue.
  * @throws QuernError `INVALID_REQUEST` if the job is not one of ours
  */
-export function queuedPrediction(job: Job, model: string, signal: AbortSignal): QueuedPrediction {
+export function queuedPrediction(
+  job: Job,
+  model: string,
+  cancellation: CancellationWatch,
+): QueuedPrediction {
   const parsed = jobDataSchema.safeParse(job.data);
   if (job.id === undefined || !parsed.success) {
     const issue = parsed.error?.issues[0];
@@ -51,6 +56,6 @@ export function queuedPrediction(job: Job, model: string, signal: AbortSignal): 
     input:
       input === undefined ? { key: inputKey(model, id) } : { inline: Buffer.from(input, 'base64') },
     resultKey: resultKey(model, id, job.attemptsStarted),
-    signal,
+    cancellation,
   };
 }

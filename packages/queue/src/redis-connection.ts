@@ -14,7 +14,7 @@ export interface RedisOpenOptions {
   readonly role: RedisRole;
   /** Shown in `CLIENT LIST`. */
   readonly name: string;
-  /** Told of every error; the connection heals itself. */
+  /** Told once of each outage, and of other errors; the connection heals itself. */
   readonly onError: (error: Error) => void;
 }
 
@@ -65,15 +65,27 @@ export async function connectRedis(options: RedisConnectOptions): Promise<Redis>
     );
   }
   redis.off('error', noteError);
-  redis.on('error', options.onError);
+  tellOncePerOutage(redis, options.onError);
   return redis;
 }
 
 /** A client that connects when it can, and waits until then with what it is asked. */
 export function openRedis(options: RedisOpenOptions): Redis {
   const redis = createClient(options);
-  redis.on('error', options.onError);
+  tellOncePerOutage(redis, options.onError);
   return redis;
+}
+
+/** An outage is many failed attempts to connect, but one thing to tell of. */
+function tellOncePerOutage(redis: Redis, onError: (error: Error) => void): void {
+  let isAway = false;
+  redis.on('error', (error: Error) => {
+    if (!isAway || !isConnectionError(error)) onError(error);
+    isAway = true;
+  });
+  redis.on('ready', () => {
+    isAway = false;
+  });
 }
 
 function createClient({ url, role, name }: Omit<RedisOpenOptions, 'onError'>): Redis {
@@ -111,6 +123,11 @@ export function withoutPassword(url: string): string {
 const CONNECTION_ERROR =
   /connection is closed|connection not yet|stream isn't writeable|max retries per request|command timed out|socket timeout|ECONN|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|^LOADING|^CLUSTERDOWN|^READONLY|^MASTERDOWN|^MISCONF|^BUSY /i;
 
+/** Whether an error says that Redis is away, or for the moment unable to serve. */
+export function isConnectionError(error: Error): boolean {
+  return CONNECTION_ERROR.test(error.message) || error.name === 'MaxRetriesPerRequestError';
+}
+
 /**
  * What a producer tells its caller of a failed command: `REDIS_UNAVAILABLE` for an outage, also for
  * memory or a disk that is full, else the error itself. Whether Redis has carried the command out is
@@ -118,7 +135,7 @@ const CONNECTION_ERROR =
  */
 export function redisFault(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof QuernError) return error;
-  if (CONNECTION_ERROR.test(error.message) || error.name === 'MaxRetriesPerRequestError') {
+  if (isConnectionError(error)) {
     return new QuernError('REDIS_UNAVAILABLE', 'Redis cannot be reached.', {
       cause: error,
       details: { retryAfterSeconds: 1 },

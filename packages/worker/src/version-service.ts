@@ -168,21 +168,23 @@ export class VersionService {
    * @throws ReturnToQueue if it did not run here; QuernError if it failed, was canceled or expired
    */
   async run(prediction: QueuedPrediction): Promise<JobResult> {
-    const { data, signal } = prediction;
-    if (this.#batcher === undefined || this.#state === 'unhealthy') {
+    const { data, cancellation } = prediction;
+    const batcher = this.#batcher;
+    if (batcher === undefined || this.#state === 'unhealthy') {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
+    const entry = {
+      rows: data.rows,
+      lane: laneOf(prediction),
+      priority: PRIORITY_CLASS[data.priority],
+      // Counted from here: under a backlog every prediction has long waited in Redis.
+      arrivedAtMs: realClock.nowMs(),
+      deadlineAtMs: data.deadlineAtMs,
+      payload: prediction,
+    };
+    cancellation.onCancel(() => batcher.abort(entry));
     try {
-      return await this.#batcher.submit({
-        rows: data.rows,
-        lane: laneOf(prediction),
-        priority: PRIORITY_CLASS[data.priority],
-        // Counted from here: under a backlog every prediction has long waited in Redis.
-        arrivedAtMs: realClock.nowMs(),
-        deadlineAtMs: data.deadlineAtMs,
-        signal,
-        payload: prediction,
-      });
+      return await batcher.submit(entry);
     } catch (error) {
       throw this.#reasonFor(error, prediction);
     }

@@ -39,7 +39,7 @@ export async function startWorker(
   { settings, logger, metrics, env }: WorkerParts,
   lifecycle: Lifecycle,
 ): Promise<RunningWorker> {
-  const onError = (error: Error): void => logger.warn({ err: error }, 'Redis connection error');
+  const onError = (error: Error): void => logger.warn(`Redis: ${error.message}`);
   const scan = await loadRepository(settings.models);
   logProblems(scan, settings.models, logger);
 

@@ -1,6 +1,6 @@
 import type { Batch } from '@quern/batcher';
 import { QuernError } from '@quern/contract';
-import type { QueuedPrediction } from '@quern/queue';
+import { CancellationWatch, type QueuedPrediction } from '@quern/queue';
 import { type RunnerBatch, type RunnerBatchResult, RunnerFault } from '@quern/runtime';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ function prediction(id: string, failures = 0): QueuedPrediction {
     failures,
     input: { inline: new Uint8Array(4) },
     resultKey: `result:${id}`,
-    signal: new AbortController().signal,
+    cancellation: new CancellationWatch(),
   };
 }
 
