@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type ServerOptions as HttpServerOptions, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { assertGuarded, closeServer, listen } from '@quern/service';
 import { type AppDeps, buildApp } from './app.ts';
@@ -8,6 +8,8 @@ export interface ServerOptions extends Omit<AppDeps, 'stopping'> {
   readonly host: string;
   /** 0 for a free one. */
   readonly port: number;
+  /** How long a client may take to send a request, its body included. */
+  readonly requestTimeoutMs: number;
   /** Requests may finish in this time when the server closes. */
   readonly shutdownGraceMs: number;
 }
@@ -22,6 +24,10 @@ export interface ApiServer {
 
 /** Longer than the usual load balancer's, so that it is never this side that hangs up first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** Headers are small: who takes longer for them keeps a connection for nothing. */
+const HEADERS_TIMEOUT_MS = 30_000;
+/** How often slow clients are looked for. */
+const SLOWNESS_CHECK_INTERVAL_MS = 5000;
 
 /**
  * Starts the API on a port.
@@ -33,7 +39,7 @@ export async function startApiServer(options: ServerOptions): Promise<ApiServer>
   // Every wait listens to it.
   setMaxListeners(0, stopping.signal);
   const app = buildApp({ ...options, stopping: stopping.signal });
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, (request, response) => {
+  const server = createServer(connectionOptions(options), (request, response) => {
     // The connections of a stopping server end with their current answer.
     if (stopping.signal.aborted) response.setHeader('Connection', 'close');
     app(request, response);
@@ -50,6 +56,15 @@ export async function startApiServer(options: ServerOptions): Promise<ApiServer>
       closing ??= closeWithin(server, options.shutdownGraceMs);
       return closing;
     },
+  };
+}
+
+function connectionOptions({ requestTimeoutMs }: ServerOptions): HttpServerOptions {
+  return {
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+    connectionsCheckingInterval: Math.min(SLOWNESS_CHECK_INTERVAL_MS, requestTimeoutMs),
   };
 }
 

@@ -16,6 +16,12 @@ export const apiSettings = {
     fallback: 33_554_432,
     meaning: 'Largest request body, in bytes.',
   }),
+  requestTimeoutMs: setting({
+    variable: 'QUERN_REQUEST_TIMEOUT_MS',
+    schema: integerText(100, 3_600_000),
+    fallback: 120_000,
+    meaning: 'How long a client may take to send a request; a slower one is cut off.',
+  }),
   syncWaitMs: setting({
     variable: 'QUERN_SYNC_WAIT_MS',
     schema: integerText(1, 3_600_000),

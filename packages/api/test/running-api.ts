@@ -83,6 +83,7 @@ export class RunningApi {
       apiKeys: options.apiKeys ?? [],
       bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
       syncWaitMs: options.syncWaitMs ?? 10_000,
+      requestTimeoutMs: 120_000,
       publicUrl: options.publicUrl,
       shutdownGraceMs: 2000,
     });
