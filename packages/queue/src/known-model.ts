@@ -28,7 +28,10 @@ export interface KnownModel extends Omit<ServedModel, 'versions' | 'stats'> {
 
 const STATE_RANK = { ready: 0, loading: 1, unhealthy: 2 } as const;
 
-/** Merges a model's last known record with what live workers say of it now. */
+/**
+ * Merges a model's last known record with what live workers say of it now.
+ * @param workers the first that serves the model says its settings
+ */
 export function mergeModel(known: ServedModel, workers: readonly WorkerRecord[]): KnownModel {
   const live = workers.flatMap((worker) => worker.models.filter(({ name }) => name === known.name));
   // The settings of a live worker are newer than the last record.

@@ -71,7 +71,7 @@ export class RegistryReader {
     return this.#models.get(name);
   }
 
-  /** Workers with a live heartbeat. */
+  /** Workers with a live heartbeat, the one that started last first. */
   workers(): readonly WorkerRecord[] {
     return this.#workers;
   }
@@ -144,7 +144,9 @@ export class RegistryReader {
     const texts = ids.length === 0 ? [] : await redis.mget(...ids.map(workerKey));
     const dead = ids.filter((_, i) => texts[i] === null);
     if (dead.length > 0) await redis.srem(WORKERS_KEY, ...dead);
-    const workers = texts.flatMap((text) => parseRecord(workerRecordSchema, text));
+    const workers = texts
+      .flatMap((text) => parseRecord(workerRecordSchema, text))
+      .sort(compareNewestFirst);
     const known = Object.values(records).flatMap((text) => parseRecord(servedModelSchema, text));
     this.#refreshedAtMs = performance.now();
     this.#workers = workers;
@@ -159,6 +161,11 @@ export class RegistryReader {
     this.#listeners.clear();
     this.#options.subscriber.off('message', this.#onMessage);
   }
+}
+
+/** Where workers disagree on a model's settings, the one that read them last is right. */
+function compareNewestFirst(a: WorkerRecord, b: WorkerRecord): number {
+  return b.startedAtMs - a.startedAtMs || (a.workerId < b.workerId ? -1 : 1);
 }
 
 /** Records of another release that this one cannot read are passed over. */

@@ -38,9 +38,6 @@ afterAll(async () => {
 
 const LONG = { timeoutMs: 20_000 };
 
-/** Never settles: a batch that runs for as long as the test. */
-const forever = (): Promise<never> => new Promise(() => {});
-
 async function listening(model: string, consumer: Consumer): Promise<Consumer> {
   await cancels.listen(model, (id) => consumer.cancel(id));
   return consumer;
@@ -162,23 +159,4 @@ describe('canceling', () => {
     await bull.close();
     await consumer.close();
   });
-
-  test('what no worker answers for is said to run on, within a bounded time', async () => {
-    const target = await bench.serve(queue, 'deaf');
-    let release = (): void => {};
-    bench.consume('deaf', async () => {
-      await Promise.race([
-        forever(),
-        new Promise<void>((resolve) => {
-          release = resolve;
-        }),
-      ]);
-      return resultWith();
-    });
-    await queue.submit(submissionTo(target, { id: 'deaf-1' }));
-    await eventually(async () => (await queue.get('deaf-1'))?.status === 'processing');
-    expect((await queue.cancel('deaf-1'))?.status).toBe('processing');
-    release();
-    expect((await queue.wait('deaf-1', LONG))?.status).toBe('succeeded');
-  }, 15_000);
 });

@@ -78,23 +78,6 @@ describe('while Redis is down', () => {
   });
 });
 
-test('a Redis that hangs is reported when the command times out', async () => {
-  await queue.submit(submissionTo(target));
-  const { pid } = server;
-  if (pid === undefined) throw new Error('Redis does not run');
-  process.kill(pid, 'SIGSTOP');
-  try {
-    await expect(
-      Promise.all([queue.submit(submissionTo(target)), queue.get('m.01jz5q8r3v6m2k9w4t7y0abcde')]),
-    ).rejects.toMatchObject(UNAVAILABLE);
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
-  await eventually(() => queue.ping().then(() => true));
-  bench.consume('m');
-  expect((await queue.submit(submissionTo(target), LONG)).prediction.status).toBe('succeeded');
-}, 20_000);
-
 test('memory that is full is an outage too, and accepted predictions still end', async () => {
   const { prediction } = await queue.submit(submissionTo(target));
   await bench.redis.config('SET', 'maxmemory', '1mb');
@@ -128,13 +111,13 @@ test('killed and restarted under load: what was accepted ends, with its own answ
   };
   const clients = [0, 1, 2, 3].map(client);
   for (let round = 1; round <= 2; round++) {
-    await eventually(() => accepted.size >= round * 200);
+    await eventually(() => accepted.size >= round * 100);
     await server.kill();
     const before = refused;
     await eventually(() => refused > before + 10);
     await server.start();
   }
-  await eventually(() => accepted.size >= 600);
+  await eventually(() => accepted.size >= 300);
   isOver = true;
   await Promise.all(clients);
   await eventually(async () => {

@@ -83,14 +83,6 @@ describe('the registry', () => {
     expect((await queue.registry.resolve('abandoned')).version).toBe(1);
   });
 
-  test('a heartbeat brings a worker back', async () => {
-    await publish('w1', servedModel('back'));
-    await bench.redis.del('quern:{registry}:worker:w1');
-    await queue.registry.refresh();
-    expect(queue.registry.workers()).toEqual([]);
-    await eventually(() => queue.registry.workers().length === 1, 8000);
-  }, 15_000);
-
   test('passes over what it cannot read, and shows the rest', async () => {
     await publish('w1', servedModel('readable'));
     const newer = { ...servedModel('newer'), queue: { limits: 'another format' } };
@@ -141,6 +133,22 @@ describe('the registry', () => {
       stats: { predictionsPerSecond: 20, batches: 4, meanBatchRows: 20, failed: 2 },
     });
   });
+});
+
+test('where workers disagree on settings, the one that started last is right', async () => {
+  for (const [workerId, startedAtMs, maxSize] of [
+    ['w-b', 2000, 20],
+    ['w-c', 3000, 30],
+    ['w-a', 1000, 10],
+  ] as const) {
+    const record = { ...recordOf(workerId, [servedModel('rolling', { maxSize })]), startedAtMs };
+    await bench.redis.set(`quern:{registry}:worker:${workerId}`, JSON.stringify(record));
+    await bench.redis.sadd('quern:{registry}:workers', workerId);
+    await bench.redis.hset('quern:{registry}:models', 'rolling', JSON.stringify(record.models[0]));
+  }
+  await queue.registry.refresh();
+  expect(queue.registry.workers().map(({ workerId }) => workerId)).toEqual(['w-c', 'w-b', 'w-a']);
+  expect(queue.registry.model('rolling')).toMatchObject({ liveWorkers: 3, queue: { maxSize: 30 } });
 });
 
 describe('resolving', () => {
