@@ -84,9 +84,29 @@ export function runCommand(command, args, { env = process.env, onLine, verbose =
   });
 }
 
+/** How soon the end of the parent is noticed. */
+const ORPHAN_CHECK_MS = 250;
+
+/**
+ * Calls back once when the parent of this process is gone: npm and the shell that it starts us with do
+ * not pass every signal on, and must not leave a server behind when they die of one.
+ * @param {() => void} onOrphaned
+ * @returns {() => void} stops watching
+ */
+function watchParent(onOrphaned) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onOrphaned();
+  }, ORPHAN_CHECK_MS);
+  return () => clearInterval(timer);
+}
+
 /**
  * Runs a command that owns the terminal from now on, and passes signals on to it: the first as it
  * came, for a graceful end; another one as well, for the child to decide. SIGKILL is left to people.
+ * If the parent of this process dies, the command is asked to end, too.
  * @param {string[]} args arguments for Node
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<number>} its exit code, 128 + n when a signal ended it
@@ -106,7 +126,9 @@ export function runInForeground(args, env) {
       lastSignalAt = now;
     };
     for (const signal of SIGNALS) process.on(signal, forward);
+    const stopWatching = watchParent(() => forward('SIGTERM'));
     const settle = (finish) => {
+      stopWatching();
       for (const signal of SIGNALS) process.off(signal, forward);
       finish();
     };

@@ -40,6 +40,16 @@ function redisServer(): Record<string, string> {
   return path === undefined ? {} : { QUERN_REDIS_SERVER: path };
 }
 
+/** Stops npm, and waits until nothing that it had started is left. */
+async function stopAll(npm: TestProcess, apiPort: number): Promise<void> {
+  await npm.stop();
+  await eventually(async () => {
+    const answer = await fetch(`http://127.0.0.1:${apiPort}/v2/health/live`).catch(() => undefined);
+    expect(answer).toBeUndefined();
+    expect(npm.lines.at(-1)).toBe('Stopped.');
+  }, 60_000);
+}
+
 async function shell(command: string): Promise<string> {
   const { stdout } = await run('bash', ['-c', command.replaceAll(':8080', `:${port}`)], {
     cwd: folder,
@@ -57,7 +67,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await quern?.stop();
+  if (quern !== undefined) await stopAll(quern, port);
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -83,7 +93,7 @@ const RUN: Readonly<Record<string, (output: unknown) => Promise<void>>> = {
         expect(model.live_workers).toBe(3);
       });
     } finally {
-      await three.stop();
+      await stopAll(three, apiPort);
     }
   },
   'npx quern predict digits models/digits/samples/seven.json': async () => {
