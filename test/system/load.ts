@@ -1,5 +1,6 @@
 import type { WirePrediction } from '@quern/contract';
-import { eventually, type TestStack } from '@quern/testkit';
+import { eventually } from '@quern/testkit';
+import type { ApiCaller } from './predictions.ts';
 import { distance, type Sample } from './samples.ts';
 
 /** A prediction that the API has accepted, with the answer it must get. */
@@ -22,7 +23,7 @@ export interface LoadOptions {
 const RETRY_PAUSE_MS = 50;
 
 /** Posts predictions until `count` are accepted, from a number of callers at a time. */
-export async function submitMany(stack: TestStack, options: LoadOptions): Promise<Accepted[]> {
+export async function submitMany(stack: ApiCaller, options: LoadOptions): Promise<Accepted[]> {
   const accepted: Accepted[] = [];
   let started = 0;
   async function call(): Promise<void> {
@@ -38,7 +39,7 @@ export async function submitMany(stack: TestStack, options: LoadOptions): Promis
 }
 
 async function submitUntilAccepted(
-  stack: TestStack,
+  stack: ApiCaller,
   sample: Sample,
   { model, retryStatuses = [] }: LoadOptions,
 ): Promise<string> {
@@ -55,7 +56,7 @@ async function submitUntilAccepted(
 
 /** Waits until a prediction has ended, however long polls it takes. */
 export function untilEnded(
-  stack: TestStack,
+  stack: ApiCaller,
   id: string,
   timeoutMs: number,
 ): Promise<WirePrediction> {
@@ -70,7 +71,7 @@ export function untilEnded(
 
 /** What became of accepted predictions, counted by status; wrong answers count as `wrong`. */
 export async function tallyOutcomes(
-  stack: TestStack,
+  stack: ApiCaller,
   accepted: readonly Accepted[],
   timeoutMs: number,
 ): Promise<Record<string, number>> {

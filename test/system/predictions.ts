@@ -5,12 +5,15 @@ export interface Refusal {
   readonly error: { readonly code: string; readonly message: string };
 }
 
+/** What calls an API; a `TestStack` is one. */
+export type ApiCaller = Pick<TestStack, 'get' | 'post'>;
+
 /** What goes with the input: `priority`, `timeout_ms`, `id`. */
 type CreateOptions = Readonly<Record<string, unknown>>;
 
 /** Posts a prediction that must be accepted, and returns its id. */
 export async function submit(
-  stack: TestStack,
+  stack: ApiCaller,
   model: string,
   input: unknown,
   options: CreateOptions = {},
@@ -21,18 +24,18 @@ export async function submit(
   return (body as WirePrediction).id;
 }
 
-export async function read(stack: TestStack, id: string): Promise<WirePrediction> {
+export async function read(stack: ApiCaller, id: string): Promise<WirePrediction> {
   return (await stack.get(`/v1/predictions/${id}`)) as WirePrediction;
 }
 
 /** Asks for cancellation; returns the prediction as the answer shows it. */
-export async function cancel(stack: TestStack, id: string): Promise<WirePrediction> {
+export async function cancel(stack: ApiCaller, id: string): Promise<WirePrediction> {
   const response = await stack.post(`/v1/predictions/${id}/cancel`, {});
   return (await response.json()) as WirePrediction;
 }
 
 export async function untilStatus(
-  stack: TestStack,
+  stack: ApiCaller,
   id: string,
   status: WirePrediction['status'],
 ): Promise<WirePrediction> {

@@ -10,6 +10,8 @@ export interface TestProcessOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Inherits nothing but the PATH, as a process in a container. */
+  readonly isolated?: boolean;
 }
 
 export interface ProcessExit {
@@ -32,7 +34,7 @@ export class TestProcess {
     this.name = options.name;
     this.#child = spawn(options.command, options.args, {
       cwd: options.cwd,
-      env: { ...inheritedEnv(), ...options.env },
+      env: { ...(options.isolated === true ? pathAlone() : inheritedEnv()), ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -87,4 +89,8 @@ export class TestProcess {
 function inheritedEnv(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('QUERN_'));
   return { ...Object.fromEntries(entries), NODE_OPTIONS: '' };
+}
+
+function pathAlone(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'] };
 }
