@@ -70,6 +70,13 @@ function securityHeaders() {
     },
     // Whether there is TLS is for the proxy in front to say.
     strictTransportSecurity: false,
+    // For pages, and for browsers of long ago; each would cost every answer some bytes and time.
+    crossOriginOpenerPolicy: false,
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
   });
 }
 

@@ -1,5 +1,6 @@
 import { QuernError } from '@quern/contract';
 import { Redis, type RedisOptions } from 'ioredis';
+import { coalesceWrites } from './coalesced-writes.ts';
 
 /**
  * Producers fail fast, so that an HTTP caller hears of an outage at once; workers and subscribers wait
@@ -97,8 +98,9 @@ function createClient({ url, role, name }: Omit<RedisOpenOptions, 'onError'>): R
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
   } satisfies RedisOptions;
   const socket = /^unix:\/\/(.+)$/.exec(url)?.[1];
-  if (socket !== undefined) return new Redis(socket, shared);
-  return new Redis(url, shared);
+  const redis = socket === undefined ? new Redis(url, shared) : new Redis(socket, shared);
+  redis.on('connect', () => coalesceWrites(redis.stream));
+  return redis;
 }
 
 function untilReady(redis: Redis, waitMs: number): Promise<void> {
