@@ -40,7 +40,14 @@ let running: RunningStack;
 
 beforeAll(async () => {
   running = await startStack({
-    models: [{ name: 'good', onnx: 'gather' }, ...BROKEN.map(({ model }) => model)],
+    models: [
+      { name: 'good', onnx: 'gather' },
+      // Its second version has no file.
+      { name: 'half', onnx: 'gather', yaml: 'versions: {specific: [1, 2]}\n' },
+      { name: 'no:name', onnx: 'gather' },
+      ...BROKEN.map(({ model }) => model),
+    ],
+    dashboard: true,
   });
 });
 
@@ -52,6 +59,33 @@ it('serves the good model', async () => {
     status: 'succeeded',
     output: { y: [[6, 7]] },
   });
+});
+
+it('serves the versions of a model that are there, and tells of those that are not', async () => {
+  const { stack } = running;
+  expect(await stack.get('/v1/models/half')).toMatchObject({
+    state: 'ready',
+    problems: [expect.stringMatching(/half\/2\/model\.onnx: missing/)],
+  });
+  const id = await submit(stack, 'half', { index: [1] });
+  expect(await untilEnded(stack, id, 30_000)).toMatchObject({ output: { y: [[2, 3]] } });
+});
+
+it('shows a folder whose name no model can have, without a queue of its own', async () => {
+  const { stack } = running;
+  const { results } = (await stack.get('/v1/models')) as { results: WireModel[] };
+  expect(results.find(({ name }) => name === 'no:name')).toMatchObject({
+    state: 'unhealthy',
+    problems: [expect.stringMatching(/no:name: not a model name/)],
+  });
+  const response = await stack.post('/v1/models/no:name/predictions', { input: { index: [1] } });
+  expect(response.status).toBe(404);
+
+  const board = await fetch(`${stack.dashboardUrl}/api/queues`);
+  const { queues } = (await board.json()) as { queues: { name: string }[] };
+  const names = queues.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(['good', 'half', 'corrupt']));
+  expect(names).not.toContain('no:name');
 });
 
 it('is ready nevertheless, and alive', async () => {

@@ -13,6 +13,12 @@ export function unservedModels(scan: RepositoryScan): ServedModel[] {
     batching,
     queue,
     versions: [],
-    problems: scan.problems.filter(({ model }) => model === name).map(formatProblem),
+    ...problemsOf(scan, name),
   }));
+}
+
+/** What is wrong with a model's folder; nothing if all is well. Some versions may be served all the same. */
+export function problemsOf(scan: RepositoryScan, name: string): Pick<ServedModel, 'problems'> {
+  const problems = scan.problems.filter(({ model }) => model === name).map(formatProblem);
+  return problems.length === 0 ? {} : { problems };
 }

@@ -12,7 +12,7 @@ import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runti
 import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/service';
 import { ModelService } from './model-service.ts';
 import type { WorkerSettings } from './settings.ts';
-import { unservedModels } from './unserved-models.ts';
+import { problemsOf, unservedModels } from './unserved-models.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 
 export interface WorkerParts {
@@ -94,13 +94,17 @@ export async function startWorker(
   });
   housekeeping.start();
 
+  const served = services.map((service) => ({ service, ...problemsOf(scan, service.name) }));
   const unserved = unservedModels(scan);
   const record = (): WorkerRecord => ({
     workerId,
     hostname: hostname(),
     pid: process.pid,
     startedAtMs,
-    models: [...services.map((service) => service.served()), ...unserved],
+    models: [
+      ...served.map(({ service, ...problems }) => ({ ...service.served(), ...problems })),
+      ...unserved,
+    ],
   });
   publisher = new RegistryPublisher({ redis, record, onError });
   lifecycle.defer('registry', () => publisher.close());

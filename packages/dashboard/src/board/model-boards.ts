@@ -1,6 +1,7 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { BoardOptions } from '@bull-board/api/typings/app';
+import { MODEL_NAME_PATTERN } from '@quern/contract';
 import { type KnownModel, openBullQueue, type PredictionQueue } from '@quern/queue';
 import type { Queue } from 'bullmq';
 import { type RequestHandler, Router } from 'express';
@@ -61,7 +62,9 @@ export class ModelBoards {
     return this.#queues.get(model);
   }
 
-  #follow(models: readonly KnownModel[]): void {
+  #follow(known: readonly KnownModel[]): void {
+    // A folder whose name no model can have is known for its problem alone: it has no queue.
+    const models = known.filter(({ name }) => MODEL_NAME_PATTERN.test(name));
     const names = new Set(models.map(({ name }) => name));
     for (const name of this.#queues.keys()) if (!names.has(name)) this.#remove(name);
     for (const model of models) if (!this.#queues.has(model.name)) this.#add(model);
