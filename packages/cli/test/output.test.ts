@@ -12,7 +12,11 @@ describe('jsonText', () => {
       fc.string(),
       fc.boolean(),
       fc.constant(null),
-      fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0)),
+      fc
+        .double({ noNaN: true, noDefaultInfinity: true })
+        .filter((value) => !Object.is(value, -0))
+        // Whole numbers out there are read as bigints.
+        .filter((value) => !Number.isInteger(value) || Number.isSafeInteger(value)),
       fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }),
     );
     const { value } = fc.letrec((tie) => ({
