@@ -2,13 +2,16 @@ import type { Entry } from './entry.ts';
 import { Lane } from './lane.ts';
 import type { QueuedEntry } from './queued-entry.ts';
 
+type LaneKey<P> = string | Entry<P>;
+
 /** All queued entries of a batcher, by lane. A lane exists as long as it has entries. */
 export class EntryQueue<P, R> {
   #entries = 0;
   #rows = 0;
   /** No queued entry has an earlier deadline; the earliest may be later than this. */
   #noDeadlineBeforeMs = Number.POSITIVE_INFINITY;
-  readonly #lanes = new Map<string, Lane<P, R>>();
+  /** By name; that of an entry that runs alone by the entry itself. */
+  readonly #lanes = new Map<LaneKey<P>, Lane<P, R>>();
 
   get entries(): number {
     return this.#entries;
@@ -38,11 +41,12 @@ export class EntryQueue<P, R> {
   }
 
   add(queued: QueuedEntry<P, R>): void {
-    const { lane: name, rows } = queued.entry;
-    let lane = this.#lanes.get(name);
+    const { lane: name, rows, alone = false } = queued.entry;
+    const key = laneKey(queued.entry);
+    let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane<P, R>(name);
-      this.#lanes.set(name, lane);
+      lane = new Lane<P, R>(name, alone);
+      this.#lanes.set(key, lane);
     }
     lane.add(queued);
     this.#entries += 1;
@@ -53,12 +57,12 @@ export class EntryQueue<P, R> {
   }
 
   find(entry: Entry<P>): QueuedEntry<P, R> | undefined {
-    return this.#lanes.get(entry.lane)?.find(entry);
+    return this.#lanes.get(laneKey(entry))?.find(entry);
   }
 
   /** Takes out an entry that is queued. */
   remove(queued: QueuedEntry<P, R>): void {
-    const lane = this.#lanes.get(queued.entry.lane);
+    const lane = this.#lanes.get(laneKey(queued.entry));
     if (lane === undefined) return;
     lane.remove(queued);
     this.#removed(lane, [queued]);
@@ -93,7 +97,12 @@ export class EntryQueue<P, R> {
   #removed(lane: Lane<P, R>, taken: readonly QueuedEntry<P, R>[]): readonly QueuedEntry<P, R>[] {
     this.#entries -= taken.length;
     for (const { entry } of taken) this.#rows -= entry.rows;
-    if (lane.entries === 0) this.#lanes.delete(lane.name);
+    const [first] = taken;
+    if (lane.entries === 0 && first !== undefined) this.#lanes.delete(laneKey(first.entry));
     return taken;
   }
+}
+
+function laneKey<P>(entry: Entry<P>): LaneKey<P> {
+  return entry.alone === true ? entry : entry.lane;
 }

@@ -29,13 +29,21 @@ export interface Entry<P> {
   readonly deadlineAtMs?: number | undefined;
   /** Drops the entry while it is queued. Once in a batch, heeding it is up to the run. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Runs in a batch of its own, and waits for no company. Its lane then only says which run times it
+   * counts towards.
+   *
+   * @default false
+   */
+  readonly alone?: boolean | undefined;
   readonly payload: P;
 }
 
 /**
  * Why a batch was formed when it was.
  *
- * - `full`: it reached `maxBatchSize` rows (one entry with `mode: off`), or nothing more fitted.
+ * - `full`: it reached `maxBatchSize` rows (one entry with `mode: off`), nothing more fitted, or its
+ *   entry runs alone.
  * - `knee`: it reached the learnt size, or a size that is being tried out, below `maxBatchSize`.
  * - `idle`: an instance was free and no delay is configured.
  * - `delay`: its oldest entry had waited `maxQueueDelayMs`.

@@ -68,6 +68,7 @@ export function urgency(plan: LanePlan<LaneView>, atMs: number, longestRunMs: nu
 
 function targetOf(lane: LaneView, situation: Situation<LaneView>): Target {
   const { mode, maxBatchSize } = situation.settings;
+  if (lane.alone) return { rows: lane.rows, probe: false };
   if (mode === 'off') return { rows: 1, probe: false };
   if (mode === 'fixed') return { rows: maxBatchSize, probe: false };
   const profile = situation.profiles.of(lane.name);
@@ -93,7 +94,7 @@ function readiness(
 ): { reason: DispatchReason; readyAtMs: number } {
   const atOnce = Number.NEGATIVE_INFINITY;
   if (full) {
-    const knee = settings.mode === 'auto' && targetRows < settings.maxBatchSize;
+    const knee = !lane.alone && settings.mode === 'auto' && targetRows < settings.maxBatchSize;
     return { reason: knee ? 'knee' : 'full', readyAtMs: atOnce };
   }
   if (draining) return { reason: 'drain', readyAtMs: atOnce };

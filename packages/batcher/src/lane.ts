@@ -6,9 +6,13 @@ import type { QueuedEntry } from './queued-entry.ts';
 /** How many entries that do not fit are passed over while a batch is filled up. */
 const LOOKAHEAD_ENTRIES = 32;
 
-/** The queued entries that may share a batch, in order of effective arrival. */
+/**
+ * The queued entries that may share a batch, in order of effective arrival. An entry that runs alone is
+ * in one of its own.
+ */
 export class Lane<P, R> {
   readonly name: string;
+  readonly alone: boolean;
   #rows = 0;
   #entries = 0;
   readonly #high = new EntryList<P, R>();
@@ -18,8 +22,9 @@ export class Lane<P, R> {
     (a, b) => a.deadlineAtMs < b.deadlineAtMs,
   );
 
-  constructor(name: string) {
+  constructor(name: string, alone: boolean) {
     this.name = name;
+    this.alone = alone;
   }
 
   get rows(): number {

@@ -11,6 +11,8 @@ export interface LaneView {
   readonly effectiveArrivalMs: number;
   /** Infinity when no entry has a deadline. */
   readonly earliestDeadlineAtMs: number;
+  /** It has one entry, which runs alone. */
+  readonly alone: boolean;
 }
 
 /**

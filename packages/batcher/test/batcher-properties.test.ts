@@ -11,6 +11,7 @@ interface Arrival {
   readonly priority: 0 | 1 | 2;
   readonly deadlineInMs: number | undefined;
   readonly abortInMs: number | undefined;
+  readonly alone: boolean;
 }
 
 interface Scenario {
@@ -29,6 +30,7 @@ const arrival: fc.Arbitrary<Arrival> = fc.record({
   priority: fc.constantFrom(0, 1, 2),
   deadlineInMs: fc.option(fc.integer({ min: 1, max: 200 }), { nil: undefined }),
   abortInMs: fc.option(fc.integer({ min: 0, max: 50 }), { nil: undefined, freq: 4 }),
+  alone: fc.oneof({ weight: 6, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
 const scenarios: fc.Arbitrary<Scenario> = fc.record({
@@ -144,7 +146,8 @@ test('a batch has one lane, at most the rows allowed, and each instance at most 
         expect(new Set(batch.entries.map(({ lane }) => lane))).toEqual(new Set([batch.lane]));
         expect(batch.rows).toBe(batch.entries.reduce((sum, { rows }) => sum + rows, 0));
         expect(batch.rows).toBeLessThanOrEqual(scenario.maxBatchSize);
-        if (scenario.mode === 'off') expect(batch.entries).toHaveLength(1);
+        const runsAlone = scenario.mode === 'off' || batch.entries.some(({ alone }) => alone);
+        if (runsAlone) expect(batch.entries).toHaveLength(1);
       }
       expect(mostInFlight).toBeLessThanOrEqual(scenario.instances * 2);
     }),
@@ -152,12 +155,13 @@ test('a batch has one lane, at most the rows allowed, and each instance at most 
   );
 });
 
-test('within a class and lane entries of one size are taken in order of arrival', async () => {
+test('within a class and lane entries of one size that share batches are taken in order of arrival', async () => {
   await fc.assert(
     fc.asyncProperty(scenarios, async (scenario) => {
       const { batches } = await play(scenario);
       const last = new Map<string, number>();
-      for (const { lane, priority, rows, payload } of batches.flatMap((batch) => batch.entries)) {
+      const shared = batches.flatMap((batch) => batch.entries).filter(({ alone }) => !alone);
+      for (const { lane, priority, rows, payload } of shared) {
         const key = `${lane} ${priority} ${rows}`;
         expect(payload).toBeGreaterThan(last.get(key) ?? -1);
         last.set(key, payload);

@@ -66,6 +66,37 @@ describe('forming batches', () => {
     expect(instances.startedAtMs.get(2)).toBe(100);
   });
 
+  test.each(['auto', 'fixed', 'off'] as const)(
+    'in mode %s an entry that runs alone waits for no company, and takes none along',
+    async (mode) => {
+      const { clock, instances, batcher } = setUp({ mode, maxQueueDelayMs: 1000 });
+      for (const payload of [1, 2]) void batcher.submit(entryAt(0, payload, { alone: true }));
+      const shared = [3, 4].map((payload) => batcher.submit(entryAt(0, payload)));
+      await clock.advanceTo(150);
+      const alone = instances.batches.filter((batch) => payloads(batch).some((one) => one < 3));
+      expect(alone.map(payloads)).toEqual([[1], [2]]);
+      expect(alone).toMatchObject([
+        { lane: 'a', reason: 'full', formedAtMs: 0 },
+        { lane: 'a', reason: 'full', formedAtMs: 0 },
+      ]);
+      await clock.runUntilIdle();
+      expect(await Promise.all(shared)).toEqual([3, 4]);
+      expect(batcher.stats()).toMatchObject({ queuedEntries: 0, succeeded: 4 });
+    },
+  );
+
+  test('an entry that runs alone can be aborted, and expires', async () => {
+    const { clock, batcher } = setUp({}, { instances: 0 });
+    const aborted = entryAt(0, 1, { alone: true });
+    const fates = [
+      fateOf(batcher.submit(aborted)),
+      fateOf(batcher.submit(entryAt(0, 2, { alone: true, deadlineAtMs: 5 }))),
+    ];
+    expect(batcher.abort(aborted)).toBe(true);
+    await clock.advanceTo(5);
+    expect(await Promise.all(fates)).toEqual(['aborted', 'expired']);
+  });
+
   test('the delay counts from the oldest entry', async () => {
     const { clock, instances, batcher } = setUp({ maxQueueDelayMs: 10 });
     void batcher.submit(entryAt(-4, 1));

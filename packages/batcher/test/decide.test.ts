@@ -23,6 +23,7 @@ function lane(name: string, rows: number, more: Partial<LaneView> = {}): LaneVie
     oldestArrivedAtMs,
     effectiveArrivalMs: oldestArrivedAtMs,
     earliestDeadlineAtMs: Number.POSITIVE_INFINITY,
+    alone: false,
     ...more,
   };
 }

@@ -42,7 +42,7 @@ const MAX_HANDOVERS = 5;
 /**
  * Runs a batch and gives each prediction its own outcome. A run that fails as a whole is bisected, so
  * that only the predictions at fault fail. A hung run is not: each trial would take the whole timeout,
- * so its predictions are retried one by one instead (see `laneOf`).
+ * so its predictions are retried one by one instead (see `toEntry`).
  */
 export async function executeBatch(
   batch: Batch<QueuedPrediction>,
@@ -141,13 +141,4 @@ function resultReference(result: RunnerResult): Pick<JobResult, 'bytes' | 'outpu
 /** Times in job summaries are for people: a microsecond is fine enough. */
 function round(timeMs: number): number {
   return Math.round(timeMs * 1000) / 1000;
-}
-
-/**
- * The lane of a prediction: same version is given, same shapes may share a batch. One that failed in
- * company before runs alone, so that a neighbour's fault cannot fail it twice.
- */
-export function laneOf(prediction: QueuedPrediction): string {
-  const { data, failures, id } = prediction;
-  return failures > 0 ? `${data.lane}|alone:${id}` : data.lane;
 }

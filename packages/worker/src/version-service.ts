@@ -12,7 +12,8 @@ import {
   toRunnerModel,
 } from '@quern/runtime';
 import type { Logger } from '@quern/service';
-import { executeBatch, laneOf, type RanBatch } from './execute-batch.ts';
+import { toEntry } from './batch-entry.ts';
+import { executeBatch, type RanBatch } from './execute-batch.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -28,8 +29,6 @@ export interface VersionServiceOptions {
   readonly onChange: () => void;
 }
 
-/** The numbers by which the batcher knows the three priority classes. */
-const PRIORITY_CLASS = { high: 0, normal: 1, low: 2 } as const;
 /** A prediction for a version that is not ready here goes back to the queue for this long. */
 const NOT_READY_DELAY_MS = 500;
 
@@ -168,21 +167,13 @@ export class VersionService {
    * @throws ReturnToQueue if it did not run here; QuernError if it failed, was canceled or expired
    */
   async run(prediction: QueuedPrediction): Promise<JobResult> {
-    const { data, cancellation } = prediction;
     const batcher = this.#batcher;
     if (batcher === undefined || this.#state === 'unhealthy') {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
-    const entry = {
-      rows: data.rows,
-      lane: laneOf(prediction),
-      priority: PRIORITY_CLASS[data.priority],
-      // Counted from here: under a backlog every prediction has long waited in Redis.
-      arrivedAtMs: realClock.nowMs(),
-      deadlineAtMs: data.deadlineAtMs,
-      payload: prediction,
-    };
-    cancellation.onCancel(() => batcher.abort(entry));
+    // Its wait counts from here: under a backlog every prediction has long waited in Redis.
+    const entry = toEntry(prediction, realClock.nowMs());
+    prediction.cancellation.onCancel(() => batcher.abort(entry));
     try {
       return await batcher.submit(entry);
     } catch (error) {

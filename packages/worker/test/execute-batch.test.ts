@@ -4,7 +4,8 @@ import { CancellationWatch, type QueuedPrediction } from '@quern/queue';
 import { type RunnerBatch, type RunnerBatchResult, RunnerFault } from '@quern/runtime';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { executeBatch, laneOf } from '../src/execute-batch.ts';
+import { toEntry } from '../src/batch-entry.ts';
+import { executeBatch } from '../src/execute-batch.ts';
 
 function prediction(id: string, failures = 0): QueuedPrediction {
   return {
@@ -148,9 +149,9 @@ describe('executeBatch', () => {
   });
 });
 
-describe('laneOf', () => {
-  it('lets a prediction that failed in company run alone', () => {
-    expect(laneOf(prediction('a'))).toBe(laneOf(prediction('b')));
-    expect(laneOf(prediction('a', 1))).not.toBe(laneOf(prediction('b', 1)));
+describe('toEntry', () => {
+  it('lets a prediction that failed in company run alone, and no other', () => {
+    expect(toEntry(prediction('a'), 7)).toMatchObject({ lane: '8x8', alone: false });
+    expect(toEntry(prediction('b', 1), 7)).toMatchObject({ lane: '8x8', alone: true });
   });
 });
