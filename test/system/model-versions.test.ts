@@ -1,4 +1,4 @@
-import { TestModels, type TestProcess } from '@quern/testkit';
+import { eventually, TestModels, type TestProcess } from '@quern/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { untilEnded } from './load.ts';
 import { type RunningStack, startStack } from './running-stack.ts';
@@ -72,6 +72,20 @@ it('refuses a version that nobody has, and names those there are', async () => {
   expect(await response.json()).toMatchObject({
     error: { code: 'VERSION_NOT_FOUND', message: expect.stringMatching(/2, 1/) },
   });
+});
+
+it('accepts predictions for both versions while both workers are away', async () => {
+  await Promise.all([older.stop(), newer.stop()]);
+  await eventually(async () =>
+    expect(await running.stack.get('/v1/models/turns')).toMatchObject({
+      live_workers: 0,
+      versions: [
+        { version: '2', state: 'offline' },
+        { version: '1', state: 'offline' },
+      ],
+    }),
+  );
+  for (const { version, input } of [LOOKUP, ECHO]) await submitTo(version, input);
 });
 
 async function submitTo(version: number, input: unknown): Promise<string> {

@@ -54,7 +54,7 @@ export function reservationKey(id: string): string {
   return `${ROOT}:id:${id}`;
 }
 
-/** Hash of every model that was ever served: name to record. */
+/** Hash of every model that was ever loaded: name to record; see `KnownRecord`. */
 export const KNOWN_MODELS_KEY = `${ROOT}:{registry}:models`;
 /** Set of worker ids; each has a record that ends with its heartbeat. */
 export const WORKERS_KEY = `${ROOT}:{registry}:workers`;

@@ -5,6 +5,7 @@ import type {
   ServedVersion,
   WorkerRecord,
 } from '@quern/contract';
+import { type KnownRecord, outdatedVersions } from './known-record.ts';
 
 /** A version as all live workers together serve it; `offline` if none does. */
 export interface KnownVersion {
@@ -15,9 +16,11 @@ export interface KnownVersion {
   readonly labels?: readonly string[];
   readonly executionProviders: readonly string[];
   readonly instances: number;
+  /** It was taken away, or its worker has been down for a while; see `KnownRecord`. */
+  readonly isOutdated?: true;
 }
 
-/** A model that some worker has served at some time. */
+/** A model that some worker has loaded at some time, or that a live one fails to load. */
 export interface KnownModel extends Omit<ServedModel, 'versions' | 'stats'> {
   /** Newest first. */
   readonly versions: readonly KnownVersion[];
@@ -29,15 +32,35 @@ export interface KnownModel extends Omit<ServedModel, 'versions' | 'stats'> {
 const STATE_RANK = { ready: 0, loading: 1, unhealthy: 2 } as const;
 
 /**
- * Merges a model's last known record with what live workers say of it now.
- * @param workers the first that serves the model says its settings
+ * Merges what is known of models with what live workers say of them now.
+ * @param workers the first that serves a model says its settings
  */
-export function mergeModel(known: ServedModel, workers: readonly WorkerRecord[]): KnownModel {
-  const live = workers.flatMap((worker) => worker.models.filter(({ name }) => name === known.name));
+export function mergeModels(
+  records: readonly KnownRecord[],
+  workers: readonly WorkerRecord[],
+): ReadonlyMap<string, KnownModel> {
+  const known = new Map(records.map((record) => [record.name, record]));
+  const served = workers.flatMap((worker) => worker.models);
+  const models = new Map<string, KnownModel>();
+  for (const name of new Set([...known.keys(), ...served.map((model) => model.name)])) {
+    const live = served.filter((model) => model.name === name);
+    const model = mergeModel(known.get(name), live);
+    if (model !== undefined) models.set(name, model);
+  }
+  return models;
+}
+
+function mergeModel(
+  known: KnownRecord | undefined,
+  live: readonly ServedModel[],
+): KnownModel | undefined {
   // The settings of a live worker are newer than the last record.
-  const { versions: _versions, stats: _stats, ...settings } = live[0] ?? known;
+  const newest = live[0] ?? known;
+  if (newest === undefined) return undefined;
+  const { versions: _versions, ...settings } = newest;
+  const recorded = known?.versions ?? [];
   const numbers = new Set(
-    [...known.versions, ...live.flatMap(({ versions }) => versions)].map(({ version }) => version),
+    [...recorded, ...live.flatMap(({ versions }) => versions)].map(({ version }) => version),
   );
   const versions = [...numbers]
     .sort((a, b) => b - a)
@@ -52,16 +75,18 @@ export function mergeModel(known: ServedModel, workers: readonly WorkerRecord[])
 
 function mergeVersion(
   version: number,
-  known: ServedModel,
+  known: KnownRecord | undefined,
   live: readonly ServedModel[],
 ): KnownVersion {
   const served = live
     .flatMap(({ versions }) => versions)
     .filter((candidate) => candidate.version === version)
     .sort((a, b) => STATE_RANK[a.state] - STATE_RANK[b.state]);
-  const record = known.versions.find((candidate) => candidate.version === version);
+  const record = known?.versions.find((candidate) => candidate.version === version);
   const best = served[0];
   const described = served.find(({ signature }) => signature !== undefined) ?? record;
+  const isOutdated =
+    best === undefined && known !== undefined && outdatedVersions(known).has(version);
   const providers = served.flatMap(({ executionProvider }) => executionProvider ?? []);
   return {
     version,
@@ -71,6 +96,7 @@ function mergeVersion(
     ...(best?.reason !== undefined && { reason: best.reason }),
     ...(described?.signature !== undefined && { signature: described.signature }),
     ...(described?.labels !== undefined && { labels: described.labels }),
+    ...(isOutdated && { isOutdated }),
   };
 }
 

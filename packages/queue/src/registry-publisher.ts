@@ -1,6 +1,7 @@
 import type { WorkerRecord } from '@quern/contract';
 import type { Redis } from 'ioredis';
-import { KNOWN_MODELS_KEY, REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
+import { REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
+import { recordModels } from './known-records.ts';
 
 const HEARTBEAT_INTERVAL_MS = 3000;
 /** A worker that misses this many heartbeats is gone. */
@@ -15,12 +16,15 @@ export interface RegistryPublisherOptions {
 
 /**
  * Publishes what one worker serves: under its heartbeat for as long as it lives, and in the hash of
- * known models for good, so that predictions are accepted while no worker runs.
+ * known models, so that predictions are accepted while no worker runs. A model that it cannot load is only
+ * known while it says so.
  */
 export class RegistryPublisher {
   readonly #options: RegistryPublisherOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #workerId: string;
+  /** Writes come one after the other: none may bring the record back once it is removed. */
+  #lastWrite: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(options: RegistryPublisherOptions) {
@@ -33,24 +37,26 @@ export class RegistryPublisher {
 
   /** Publishes at once; call it whenever a version's state changes. */
   async publish(): Promise<void> {
-    if (this.#closing === undefined) await this.#write(true);
+    await this.#write(true);
   }
 
-  async #write(isChange: boolean): Promise<void> {
+  #write(isChange: boolean): Promise<void> {
+    const write = this.#lastWrite.then(() => this.#writeNow(isChange));
+    this.#lastWrite = write.catch(() => {});
+    return write;
+  }
+
+  async #writeNow(isChange: boolean): Promise<void> {
+    if (this.#closing !== undefined) return;
     const { redis, record } = this.#options;
     const current = record();
-    const commands = redis
+    await redis
       .multi()
       .set(workerKey(current.workerId), JSON.stringify(current), 'PX', WORKER_RECORD_TTL_MS)
-      .sadd(WORKERS_KEY, current.workerId);
-    for (const { stats: _stats, ...model } of current.models) {
-      // A version without a signature never loaded: it must not hide what another worker knows.
-      const isKnown = model.versions.some((version) => version.signature !== undefined);
-      if (isKnown) commands.hset(KNOWN_MODELS_KEY, model.name, JSON.stringify(model));
-      else commands.hsetnx(KNOWN_MODELS_KEY, model.name, JSON.stringify(model));
-    }
-    if (isChange) commands.publish(REGISTRY_CHANNEL, current.workerId);
-    await commands.exec();
+      .sadd(WORKERS_KEY, current.workerId)
+      .exec();
+    await recordModels(redis, current, Date.now());
+    if (isChange) await redis.publish(REGISTRY_CHANNEL, current.workerId);
   }
 
   /**
@@ -65,6 +71,7 @@ export class RegistryPublisher {
   async #remove(): Promise<void> {
     clearInterval(this.#timer);
     if (this.#options.redis.status !== 'ready') return;
+    await this.#lastWrite;
     await this.#options.redis
       .multi()
       .del(workerKey(this.#workerId))

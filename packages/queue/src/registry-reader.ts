@@ -1,16 +1,14 @@
 import {
   type ModelSignature,
   QuernError,
-  type ServedModel,
-  servedModelSchema,
   type WorkerRecord,
   workerRecordSchema,
 } from '@quern/contract';
 import type { Redis } from 'ioredis';
-import type { z } from 'zod';
-import { KNOWN_MODELS_KEY, REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
-import { type KnownModel, type KnownVersion, mergeModel } from './known-model.ts';
-import { parseJson } from './parse-json.ts';
+import { REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
+import { type KnownModel, type KnownVersion, mergeModels } from './known-model.ts';
+import { readRecords } from './known-records.ts';
+import { parseRecord } from './parse-json.ts';
 import { redisFault } from './redis-connection.ts';
 
 /** A model's version that predictions can be made for. */
@@ -84,7 +82,8 @@ export class RegistryReader {
 
   /**
    * The model to predict with. A known model without a live worker is fine: its predictions wait.
-   * @param version absent for the default: the newest version that is ready, else the newest
+   * @param version absent for the default: the newest version that is ready, else one that is loading, else the
+   *   newest that was served last
    * @throws QuernError `MODEL_NOT_FOUND`, `VERSION_NOT_FOUND`; `MODEL_UNAVAILABLE` if workers run but
    *   cannot load it; `REDIS_UNAVAILABLE` if the model is not known and Redis is away
    */
@@ -137,22 +136,16 @@ export class RegistryReader {
 
   async #read(): Promise<void> {
     const { redis } = this.#options;
-    const [records, ids] = await Promise.all([
-      redis.hgetall(KNOWN_MODELS_KEY),
-      redis.smembers(WORKERS_KEY),
-    ]);
+    const [records, ids] = await Promise.all([readRecords(redis), redis.smembers(WORKERS_KEY)]);
     const texts = ids.length === 0 ? [] : await redis.mget(...ids.map(workerKey));
     const dead = ids.filter((_, i) => texts[i] === null);
     if (dead.length > 0) await redis.srem(WORKERS_KEY, ...dead);
     const workers = texts
       .flatMap((text) => parseRecord(workerRecordSchema, text))
       .sort(compareNewestFirst);
-    const known = Object.values(records).flatMap((text) => parseRecord(servedModelSchema, text));
     this.#refreshedAtMs = performance.now();
     this.#workers = workers;
-    this.#models = new Map(
-      known.map((model: ServedModel) => [model.name, mergeModel(model, workers)]),
-    );
+    this.#models = mergeModels(records, workers);
     for (const listener of this.#listeners) listener();
   }
 
@@ -168,19 +161,15 @@ function compareNewestFirst(a: WorkerRecord, b: WorkerRecord): number {
   return b.startedAtMs - a.startedAtMs || (a.workerId < b.workerId ? -1 : 1);
 }
 
-/** Records of another release that this one cannot read are passed over. */
-function parseRecord<T>(schema: z.ZodType<T>, text: string | null): T[] {
-  if (text === null) return [];
-  const parsed = schema.safeParse(parseJson(text));
-  return parsed.success ? [parsed.data] : [];
-}
-
 function defaultVersion(model: KnownModel): KnownVersion {
+  const usable = model.versions.filter(
+    ({ state, signature }) => state !== 'unhealthy' && signature !== undefined,
+  );
   const version =
     model.versions.find(({ state }) => state === 'ready') ??
-    model.versions.find(
-      ({ state, signature }) => state !== 'unhealthy' && signature !== undefined,
-    ) ??
+    usable.find(({ state }) => state === 'loading') ??
+    usable.find(({ isOutdated }) => isOutdated !== true) ??
+    usable[0] ??
     model.versions.find(({ signature }) => signature !== undefined) ??
     model.versions[0];
   if (version === undefined) {

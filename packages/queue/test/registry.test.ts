@@ -19,14 +19,18 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-function recordOf(workerId: string, models: readonly ServedModel[]): WorkerRecord {
-  return { workerId, hostname: hostname(), pid: 1, startedAtMs: 0, models: [...models] };
+function recordOf(workerId: string, models: readonly ServedModel[], startedAtMs = 0): WorkerRecord {
+  return { workerId, hostname: hostname(), pid: 1, startedAtMs, models: [...models] };
 }
 
 async function publish(workerId: string, ...models: ServedModel[]): Promise<RegistryPublisher> {
+  return publishRecord(recordOf(workerId, models));
+}
+
+async function publishRecord(record: WorkerRecord): Promise<RegistryPublisher> {
   const publisher = new RegistryPublisher({
     redis: bench.redis,
-    record: () => recordOf(workerId, models),
+    record: () => record,
     onError: (error) => bench.errors.push(error),
   });
   bench.defer(() => publisher.close());
@@ -170,12 +174,6 @@ describe('resolving', () => {
   test('falls back to a version that may come back rather than one that cannot be loaded', async () => {
     await (await publish('w1', withVersions('m', { version: 1 }, { version: 2 }))).close();
     await publish('w2', withVersions('m', { version: 2, state: 'unhealthy', reason: 'corrupt' }));
-    // The worker that knew version 1 was the last to write the record.
-    await bench.redis.hset(
-      'quern:{registry}:models',
-      'm',
-      JSON.stringify(withVersions('m', { version: 1 }, { version: 2 })),
-    );
     await queue.registry.refresh();
     expect((await queue.registry.resolve('m')).version).toBe(1);
     await expect(queue.registry.resolve('m', '2')).rejects.toMatchObject({
@@ -205,5 +203,54 @@ describe('resolving', () => {
     await publish('w2', broken);
     await queue.registry.refresh();
     expect((await queue.registry.resolve('shared')).signature.inputs).toHaveLength(1);
+  });
+});
+
+describe('what stays known', () => {
+  const version = { state: 'ready' as const, instances: 1 };
+
+  test('the versions of every worker, and the settings of the one that started last', async () => {
+    const records = [30, 10, 20].map((startedAtMs) => {
+      const model = withVersions('rolled', { ...version, version: startedAtMs });
+      const queueSettings = { ...model.queue, maxSize: startedAtMs };
+      return recordOf(`w${startedAtMs}`, [{ ...model, queue: queueSettings }], startedAtMs);
+    });
+    // All at once: none may overwrite what another has just written.
+    const publishers = await Promise.all(records.map(publishRecord));
+    await Promise.all(publishers.map((publisher) => publisher.close()));
+    await queue.registry.refresh();
+    expect(queue.registry.model('rolled')).toMatchObject({
+      liveWorkers: 0,
+      queue: { maxSize: 30 },
+      versions: [{ version: 30 }, { version: 20 }, { version: 10 }],
+    });
+    expect((await queue.registry.resolve('rolled', '10')).signature.inputs).toHaveLength(1);
+  });
+
+  test('is shown but not kept of a model that no worker has loaded', async () => {
+    const publisher = await publish(
+      'w1',
+      { ...servedModel('empty'), versions: [], problems: ['no model file'] },
+      {
+        ...servedModel('bad'),
+        versions: [{ version: 1, state: 'unhealthy', reason: 'it is cut off', instances: 0 }],
+      },
+    );
+    await queue.registry.refresh();
+    expect(queue.registry.models().map(({ name }) => name)).toEqual(['bad', 'empty']);
+    await expect(queue.registry.resolve('bad')).rejects.toMatchObject({
+      code: 'MODEL_UNAVAILABLE',
+    });
+    expect(await bench.redis.exists('quern:{registry}:models')).toBe(0);
+    await publisher.close();
+    await queue.registry.refresh();
+    expect(queue.registry.models()).toEqual([]);
+  });
+
+  test('a heartbeat under way when a worker says goodbye does not bring it back', async () => {
+    const publisher = await publish('w1', servedModel('leaving'));
+    await Promise.all([publisher.publish(), publisher.publish(), publisher.close()]);
+    expect(await bench.redis.exists('quern:{registry}:worker:w1')).toBe(0);
+    expect(await bench.redis.smembers('quern:{registry}:workers')).toEqual([]);
   });
 });
