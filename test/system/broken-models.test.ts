@@ -15,7 +15,7 @@ interface WireModel {
 const BROKEN = [
   {
     model: { name: 'corrupt', onnx: 'corrupt' },
-    says: /corrupt.*1.*model\.onnx|Protobuf|protobuf/,
+    says: /^(Model corrupt version 1 cannot be loaded: )?cpu: Load model from model\.onnx failed/,
   },
   {
     model: {
@@ -115,6 +115,8 @@ describe.each(BROKEN)('$model.name', ({ model: { name }, says }) => {
     const { error } = (await response.json()) as Refusal;
     expect(error.code).toBe('MODEL_UNAVAILABLE');
     expect(error.message).toMatch(says);
+    expect(error.message.match(/cannot be|could not be/g)).toHaveLength(1);
+    expect(error.message).toMatch(new RegExp(`^Model ${name} `));
   });
 });
 

@@ -84,7 +84,7 @@ describe('a process that dies', () => {
     await expect(runner.ready).rejects.toMatchObject({
       code: 'MODEL_UNAVAILABLE',
       message: expect.stringMatching(
-        /add:1 ended \(exit code 3; last output: no disk, no payloads\)/,
+        /^the process ended \(exit code 3; last output: no disk, no payloads\)/,
       ),
     });
   });
@@ -112,7 +112,7 @@ describe('loading', () => {
     const { runner } = launch(fixtureModel('steady-loop', { runTimeoutMs: 1 }));
     await expect(runner.ready).rejects.toMatchObject({
       code: 'MODEL_UNAVAILABLE',
-      message: expect.stringContaining('a warm-up run of steady-loop:1 ran longer than 1 ms'),
+      message: expect.stringMatching(/^a warm-up run ran longer than 1 ms \(runTimeoutMs/),
     });
   });
 

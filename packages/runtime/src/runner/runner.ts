@@ -155,7 +155,7 @@ export class Runner {
     const limit = `${this.#model.runTimeoutMs} ms`;
     this.#end(
       'RUN_TIMEOUT',
-      `${what} of ${this.#name()} ran longer than ${limit} (runTimeoutMs in model.yaml) and was ended`,
+      `${what}${this.#whose()} ran longer than ${limit} (runTimeoutMs in model.yaml) and was ended`,
     );
   }
 
@@ -166,8 +166,8 @@ export class Runner {
 
   #settleAll(exit: RunnerExit): void {
     this.#ended = true;
+    const crash = `the process${this.#whose()} ended (${describeExit(exit)})`;
     this.#stopLoadTimer();
-    const crash = `the process of ${this.#name()} ended (${describeExit(exit)})`;
     const end = this.#endedFor ?? { code: 'RUNNER_CRASHED' as const, message: crash };
     const blameOldest = this.#endedFor === undefined;
     this.#pending.rejectAll({ ...end, blameOldest });
@@ -185,6 +185,12 @@ export class Runner {
   #takesBatches(): boolean {
     const isReady = this.#loadTimer === undefined && !this.#ended;
     return isReady && this.#endedFor === undefined && this.#closing === undefined;
+  }
+
+  /** Names the model; not while it loads, as who reports that it cannot be loaded says which one. */
+  #whose(): string {
+    const isLoading = this.#loadTimer !== undefined;
+    return isLoading ? '' : ` of ${this.#name()}`;
   }
 
   #name(): string {

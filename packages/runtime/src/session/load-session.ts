@@ -47,10 +47,8 @@ export async function loadSession(model: RunnerModel, marks: RunMarks): Promise<
     }
   }
   const reasons = fallbacks.map(({ provider, reason }) => `${provider}: ${reason}`);
-  throw new QuernError(
-    'MODEL_UNAVAILABLE',
-    `the model could not be loaded (${reasons.join('; ')})`,
-  );
+  // Who reports it says that the model cannot be loaded, and which one.
+  throw new QuernError('MODEL_UNAVAILABLE', reasons.join('; '));
 }
 
 async function loadWith(
