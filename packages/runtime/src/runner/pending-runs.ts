@@ -1,5 +1,5 @@
+import type { PackedResult } from './message-packing.ts';
 import { type MarkKind, WARM_UP_SEQUENCE } from './run-marks.ts';
-import type { RunnerBatchResult } from './runner-batch.ts';
 import { RunnerFault } from './runner-fault.ts';
 
 /**
@@ -29,7 +29,7 @@ export class PendingRuns {
     return this.#runs.size;
   }
 
-  add(sequence: number, batchId: string, events: RunEvents): Promise<RunnerBatchResult> {
+  add(sequence: number, batchId: string, events: RunEvents): Promise<PackedResult> {
     return new Promise((resolve, reject) => {
       this.#runs.set(sequence, { batchId, events, started: false, resolve, reject });
     });
@@ -49,7 +49,7 @@ export class PendingRuns {
     run.events.onStarted?.();
   }
 
-  resolve(sequence: number, result: RunnerBatchResult): void {
+  resolve(sequence: number, result: PackedResult): void {
     this.#take(sequence)?.resolve(result);
     this.#announceIfEmpty();
   }
@@ -114,6 +114,6 @@ interface PendingRun {
   readonly events: RunEvents;
   readonly batchId: string;
   started: boolean;
-  resolve(result: RunnerBatchResult): void;
+  resolve(result: PackedResult): void;
   reject(fault: RunnerFault): void;
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, QuernError } from '@quern/contract';
+import { packBatch, unpackResult } from './message-packing.ts';
 import { PendingRuns, type RunEvents } from './pending-runs.ts';
 import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
 import { RunnerFault } from './runner-fault.ts';
@@ -106,8 +107,8 @@ export class Runner {
     }
     this.#sequence += 1;
     const result = this.#pending.add(this.#sequence, batch.batchId, events);
-    this.#process.send({ kind: 'run', sequence: this.#sequence, batch });
-    return result;
+    this.#process.send({ kind: 'run', sequence: this.#sequence, batch: packBatch(batch) });
+    return result.then((packed) => unpackResult(packed, batch.entries));
   }
 
   /**

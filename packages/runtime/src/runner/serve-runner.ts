@@ -2,6 +2,7 @@ import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { batchError } from '../session/ort-message.ts';
 import type { PlainError } from '../session/session-messages.ts';
 import { finishBatch } from './finish-batch.ts';
+import { packResult, unpackBatch } from './message-packing.ts';
 import type { PayloadStore } from './payload-store.ts';
 import { prepareBatch } from './prepare-batch.ts';
 import { MARKS_FD } from './run-marks.ts';
@@ -41,7 +42,7 @@ class RunnerServer {
 
   receive(message: ToRunner): void {
     if (message.kind === 'load') void this.#load(message.model);
-    else if (message.kind === 'run') void this.#run(message.sequence, message.batch);
+    else if (message.kind === 'run') void this.#run(message.sequence, unpackBatch(message.batch));
     else void this.#close();
   }
 
@@ -60,7 +61,7 @@ class RunnerServer {
     const progress = { started: false };
     try {
       const result = await this.#runBatch(sequence, batch, progress);
-      send({ kind: 'ran', sequence, result });
+      send({ kind: 'ran', sequence, result: packResult(result) });
     } catch (error) {
       const fault = batchError(error);
       // Only what will pass may be tried again for nothing; a bug would come back for ever.
