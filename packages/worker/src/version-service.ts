@@ -69,12 +69,6 @@ export class VersionService {
     return this.#state;
   }
 
-  /** Predictions that are held here and have not ended. */
-  get held(): number {
-    const stats = this.#batcher?.stats();
-    return stats === undefined ? 0 : stats.queuedEntries + stats.inFlightEntries;
-  }
-
   /** As the registry shows it. */
   served(): ServedVersion {
     const { model } = this.#options;
