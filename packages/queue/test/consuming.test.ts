@@ -105,6 +105,8 @@ describe('returning to the queue', () => {
       return echo(bench.redis, prediction);
     });
     const { prediction } = await queue.submit(submissionTo(target));
+    // It waits before its first attempt too.
+    await eventually(() => startsAtMs.length === 1);
     await eventually(async () => (await queue.depth('delayed')).waiting === 1);
     expect((await queue.get(prediction.id))?.status).toBe('starting');
     expect((await queue.wait(prediction.id, LONG))?.status).toBe('succeeded');
