@@ -1,4 +1,5 @@
 export { decodeBytesElements, encodeBytesElements, splitBytesElements } from './bytes-elements.ts';
+export { type BlockPlace, forEachRun } from './copy-runs.ts';
 export { DATATYPE_TRAITS, DATATYPES, type Datatype, datatypeFromOnnx } from './datatypes.ts';
 export { allocateElements, type ElementArray, viewBytes, viewElements } from './element-array.ts';
 export { fieldPath, show } from './error-text.ts';
@@ -84,4 +85,11 @@ export {
   tensorFromJson,
 } from './tensor-from-json.ts';
 export { decodeTensors, encodeTensors } from './tensor-message.ts';
+export {
+  type BatchAxis,
+  batchAxisOf,
+  concatRows,
+  sliceRows,
+  withRows,
+} from './tensor-rows.ts';
 export { type JsonTensor, tensorToJson } from './tensor-to-json.ts';

@@ -10,16 +10,18 @@ export const tensorSpecSchema = z
     shape: z.array(z.number().int().min(-1)),
     /** NaN and infinities are accepted (for models that read NaN as "missing"). */
     allowNonFinite: z.boolean().optional(),
+    /** The axis that counts rows; null if all rows share the tensor. Axis 0 where it is left out. */
+    batchAxis: z.number().int().nonnegative().nullable().optional(),
   })
   .meta({ id: 'TensorSpec' });
 
 export type TensorSpec = z.infer<typeof tensorSpecSchema>;
 
-/** A version's inputs and outputs, and whether axis 0 of all of them counts rows. */
+/** A version's inputs and outputs, and whether predictions may share a run. */
 export const modelSignatureSchema = z.object({
   inputs: z.array(tensorSpecSchema),
   outputs: z.array(tensorSpecSchema),
-  /** True if rows of several predictions may be stacked on axis 0. */
+  /** True if rows of several predictions may be stacked on the batch axes. */
   batchable: z.boolean(),
   /** The most rows that one prediction may have. */
   maxRows: z.number().int().positive(),
