@@ -1,6 +1,7 @@
 import { DATATYPES, type ModelStats, type TensorSpec } from '@quern/contract';
 import type { KnownModel, KnownVersion, QueueDepth } from '@quern/queue';
 import { z } from 'zod';
+import { versionStatsToWire, wireVersionStatsSchema } from './version-stats-to-wire.ts';
 
 const STATES = ['ready', 'loading', 'unhealthy', 'offline'] as const;
 
@@ -26,6 +27,7 @@ const versionSchema = z
     labels: z.array(z.string()).optional(),
     execution_providers: z.array(z.string()),
     instances: z.number().int(),
+    stats: wireVersionStatsSchema.optional(),
   })
   .meta({ id: 'ModelVersion' });
 
@@ -120,6 +122,7 @@ function versionToWire(version: KnownVersion): WireModel['versions'][number] {
     ...(version.labels !== undefined && { labels: [...version.labels] }),
     execution_providers: [...version.executionProviders],
     instances: version.instances,
+    ...(version.stats !== undefined && { stats: versionStatsToWire(version.stats) }),
   };
 }
 

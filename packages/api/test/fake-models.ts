@@ -1,4 +1,4 @@
-import type { ServedModel, WorkerRecord } from '@quern/contract';
+import type { ServedModel, VersionStats, WorkerRecord } from '@quern/contract';
 
 const QUEUE: ServedModel['queue'] = {
   maxSize: 10_000,
@@ -21,6 +21,23 @@ const STATS: NonNullable<ServedModel['stats']> = {
   failed: 1,
 };
 
+/** What each of PAIR's versions has done. */
+export const VERSION_STATS: VersionStats = {
+  batches: 10,
+  rows: 40,
+  succeeded: 38,
+  failed: 1,
+  expired: 2,
+  reruns: 3,
+  quarantined: 0,
+  recycled: 1,
+  batchRows: [2, 0, 8],
+  fillRatio: 0.25,
+  paddingRatio: 0,
+  phasesMs: { queue: 1.5, collate: 0.1, inference: 2.5, split: 0.1, store: 0 },
+  reasons: { idle: 2, full: 8 },
+};
+
 /** A row of two numbers in, a row of two numbers out; two versions. */
 export const PAIR: ServedModel = {
   name: 'pair',
@@ -35,6 +52,7 @@ export const PAIR: ServedModel = {
     instances: 1,
     executionProvider: 'cpu',
     labels: ['left', 'right'],
+    stats: VERSION_STATS,
     signature: {
       inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32' as const, shape: [-1, 2] }],

@@ -40,6 +40,24 @@ describe('/v1/models', () => {
       labels: ['left', 'right'],
       execution_providers: ['cpu'],
       instances: 1,
+      stats: {
+        batches: 10,
+        rows: 40,
+        succeeded: 38,
+        failed: 1,
+        expired: 2,
+        reruns: 3,
+        quarantined: 0,
+        recycled: 1,
+        batch_rows: [
+          { up_to: 1, batches: 2 },
+          { up_to: 4, batches: 8 },
+        ],
+        fill_ratio: 0.25,
+        padding_ratio: 0,
+        mean_ms: { queue: 1.5, collate: 0.1, inference: 2.5, split: 0.1, store: 0 },
+        reasons: { idle: 2, full: 8 },
+      },
     });
   });
 

@@ -93,3 +93,12 @@ export {
   withRows,
 } from './tensor-rows.ts';
 export { type JsonTensor, tensorToJson } from './tensor-to-json.ts';
+export {
+  BATCH_PHASES,
+  BATCH_ROWS_BOUNDS,
+  type BatchPhase,
+  batchRowsBucket,
+  mergeVersionStats,
+  type VersionStats,
+  versionStatsSchema,
+} from './version-stats.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { modelSignatureSchema } from './model-signature.ts';
+import { versionStatsSchema } from './version-stats.ts';
 
 /** How the predictions of a model become batches. */
 export const batchingSettingsSchema = z.object({
@@ -42,6 +43,7 @@ export const servedVersionSchema = z.object({
   executionProvider: z.string().optional(),
   /** Loaded sessions, each in its own process. */
   instances: z.number().int().nonnegative(),
+  stats: versionStatsSchema.optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersionSchema>;
 

@@ -1,9 +1,11 @@
-import type {
-  ModelSignature,
-  ModelStats,
-  ServedModel,
-  ServedVersion,
-  WorkerRecord,
+import {
+  type ModelSignature,
+  type ModelStats,
+  mergeVersionStats,
+  type ServedModel,
+  type ServedVersion,
+  type VersionStats,
+  type WorkerRecord,
 } from '@quern/contract';
 import { type KnownRecord, outdatedVersions } from './known-record.ts';
 
@@ -16,6 +18,8 @@ export interface KnownVersion {
   readonly labels?: readonly string[];
   readonly executionProviders: readonly string[];
   readonly instances: number;
+  /** Of all live workers together; absent if none serves it. */
+  readonly stats?: VersionStats;
   /** It was taken away, or its worker has been down for a while; see `KnownRecord`. */
   readonly isOutdated?: true;
 }
@@ -87,6 +91,7 @@ function mergeVersion(
   const described = served.find(({ signature }) => signature !== undefined) ?? record;
   const isOutdated =
     best === undefined && known !== undefined && outdatedVersions(known).has(version);
+  const stats = served.flatMap((item) => item.stats ?? []);
   const providers = served.flatMap(({ executionProvider }) => executionProvider ?? []);
   return {
     version,
@@ -96,6 +101,7 @@ function mergeVersion(
     ...(best?.reason !== undefined && { reason: best.reason }),
     ...(described?.signature !== undefined && { signature: described.signature }),
     ...(described?.labels !== undefined && { labels: described.labels }),
+    ...(stats.length > 0 && { stats: mergeVersionStats(stats) }),
     ...(isOutdated && { isOutdated }),
   };
 }

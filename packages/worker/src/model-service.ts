@@ -11,6 +11,7 @@ import type { RepositoryModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import { ModelStatsRecorder } from './model-stats.ts';
 import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
+import { VersionMeter } from './version-meter.ts';
 import { VersionService } from './version-service.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -37,6 +38,8 @@ const MAX_STARTS_ELSEWHERE = 60;
  */
 export class ModelService {
   readonly #options: ModelServiceOptions;
+  /** Also of versions that come here and are served elsewhere. */
+  readonly #meters = new Map<number, VersionMeter>();
   readonly #versions: ReadonlyMap<number, VersionService>;
   readonly #consumer: Consumer;
   readonly #stats = new ModelStatsRecorder();
@@ -44,7 +47,7 @@ export class ModelService {
   #closing: Promise<void> | undefined;
 
   constructor(options: ModelServiceOptions) {
-    const { model, redis, workerId, logger, metrics } = options;
+    const { model, redis, workerId, logger } = options;
     this.#options = options;
     const entry = runnerEntry(model, options.runnerEnvironment);
     const services = model.versions.map(
@@ -55,7 +58,7 @@ export class ModelService {
           version,
           runnerEntry: entry,
           stats: this.#stats,
-          metrics,
+          meter: this.#meterOf(version.version),
           logger,
           onChange: () => this.#onVersionChange(),
         }),
@@ -110,22 +113,28 @@ export class ModelService {
   }
 
   async #handle(prediction: QueuedPrediction): Promise<JobResult> {
-    const labels = { model: this.name, version: String(prediction.data.version) };
-    const { predictions } = this.#options.metrics;
+    const meter = this.#meterOf(prediction.data.version);
     try {
       const result = await this.#runOn(prediction);
-      predictions.inc({ ...labels, outcome: 'succeeded' });
+      meter.ended('succeeded');
       return result;
     } catch (error) {
       if (error instanceof ReturnToQueue) {
-        predictions.inc({ ...labels, outcome: 'returned' });
+        meter.ended('returned');
       } else {
         this.#stats.failure();
-        const outcome = error instanceof QuernError ? error.code : 'INTERNAL';
-        predictions.inc({ ...labels, outcome });
+        meter.ended(error instanceof QuernError ? error.code : 'INTERNAL');
       }
       throw error;
     }
+  }
+
+  #meterOf(version: number): VersionMeter {
+    const known = this.#meters.get(version);
+    if (known !== undefined) return known;
+    const meter = new VersionMeter(this.#options.metrics, this.name, version);
+    this.#meters.set(version, meter);
+    return meter;
   }
 
   #runOn(prediction: QueuedPrediction): Promise<JobResult> {

@@ -15,7 +15,7 @@ import type { Logger } from '@quern/service';
 import { toEntry } from './batch-entry.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
-import type { WorkerMetrics } from './worker-metrics.ts';
+import type { VersionMeter } from './version-meter.ts';
 
 export interface VersionServiceOptions {
   readonly workerId: string;
@@ -23,7 +23,7 @@ export interface VersionServiceOptions {
   readonly version: ModelVersion;
   readonly runnerEntry: RunnerEntryPoint;
   readonly stats: ModelStatsRecorder;
-  readonly metrics: WorkerMetrics;
+  readonly meter: VersionMeter;
   readonly logger: Logger;
   /** The state that the registry shows has changed. */
   readonly onChange: () => void;
@@ -76,6 +76,7 @@ export class VersionService {
       version: this.version,
       state: this.#state,
       instances: this.#readyInstances,
+      stats: this.#options.meter.snapshot(),
       ...(this.#reason !== undefined && { reason: this.#reason }),
       ...(this.#loaded !== undefined && {
         signature: this.#loaded.signature,
@@ -86,12 +87,12 @@ export class VersionService {
   }
 
   #onPoolState(pool: RunnerPoolStatus): void {
-    const { logger, metrics, onChange } = this.#options;
+    const { logger, meter, onChange } = this.#options;
     const before = this.#state;
     this.#readyInstances = pool.readyInstances;
     this.#state = pool.state;
     this.#reason = pool.reason;
-    metrics.readyInstances.set(this.#labels, pool.readyInstances);
+    meter.instances(pool.readyInstances);
     if (pool.loaded !== undefined && this.#loaded === undefined) this.#begin(pool.loaded);
     this.#batcher?.setInstances(pool.readyInstances);
     if (before !== this.#state) {
@@ -124,35 +125,20 @@ export class VersionService {
           executionProvider: loaded.executionProvider,
           onRun: (ran) => this.#recordRun(ran),
           onFault: (error) => this.#recordFault(error),
-          onReruns: (reruns) => this.#options.metrics.reruns.inc(this.#labels, reruns),
+          onReruns: (reruns) => this.#options.meter.reran(reruns),
         }),
-      onBatch: ({ batch, fillRatio }) => {
-        const { dispatches, fillRatio: fill } = this.#options.metrics;
-        dispatches.inc({ ...this.#labels, reason: batch.reason });
-        fill.observe(this.#labels, fillRatio);
-      },
+      onBatch: ({ batch, fillRatio }) => this.#options.meter.formed(batch.reason, fillRatio),
     });
   }
 
   #recordRun(ran: RanBatch): void {
-    const { metrics, stats } = this.#options;
     const { rows, predictions, inferenceMs, meanQueueMs } = ran;
-    stats.batch({ rows, predictions, inferenceMs, meanQueueMs });
-    metrics.batchRows.observe(this.#labels, rows);
-    const phases = {
-      queue: meanQueueMs,
-      collate: ran.collateMs,
-      inference: inferenceMs,
-      split: ran.splitMs,
-      store: ran.storeMs,
-    };
-    for (const [phase, timeMs] of Object.entries(phases)) {
-      metrics.phaseSeconds.observe({ ...this.#labels, phase }, timeMs / 1000);
-    }
+    this.#options.stats.batch({ rows, predictions, inferenceMs, meanQueueMs });
+    this.#options.meter.ran(ran);
   }
 
   #recordFault(error: QuernError): void {
-    this.#options.metrics.runnerFaults.inc({ ...this.#labels, code: error.code });
+    this.#options.meter.faulted(error.code);
     this.#options.logger.warn({ ...this.#labels, code: error.code }, error.message);
   }
 

@@ -1,7 +1,7 @@
+import { BATCH_ROWS_BOUNDS } from '@quern/contract';
 import { Counter, DURATION_BUCKETS_SECONDS, Gauge, Histogram, type Registry } from '@quern/service';
 
-const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
-const RATIO_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+const RATIO_BUCKETS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
 /** The worker's metrics; all are labelled by model and version. */
 export interface WorkerMetrics {
@@ -9,6 +9,7 @@ export interface WorkerMetrics {
   readonly dispatches: Counter<'model' | 'version' | 'reason'>;
   readonly batchRows: Histogram<'model' | 'version'>;
   readonly fillRatio: Histogram<'model' | 'version'>;
+  readonly paddingRatio: Histogram<'model' | 'version'>;
   /** `phase` is queue, collate, inference, split or store. */
   readonly phaseSeconds: Histogram<'model' | 'version' | 'phase'>;
   readonly reruns: Counter<'model' | 'version'>;
@@ -36,12 +37,19 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       name: 'quern_worker_batch_rows',
       help: 'Rows per batch.',
       labelNames: version,
-      buckets: BATCH_BUCKETS,
+      buckets: [...BATCH_ROWS_BOUNDS],
       registers,
     }),
     fillRatio: new Histogram({
       name: 'quern_worker_batch_fill_ratio',
       help: 'Rows per batch over the maximum.',
+      labelNames: version,
+      buckets: RATIO_BUCKETS,
+      registers,
+    }),
+    paddingRatio: new Histogram({
+      name: 'quern_worker_batch_padding_ratio',
+      help: 'Elements of a batch that are padding, over all its elements.',
       labelNames: version,
       buckets: RATIO_BUCKETS,
       registers,
