@@ -13,6 +13,8 @@ export interface BatcherStats {
   readonly inFlightRows: number;
   readonly instances: number;
   readonly idleInstances: number;
+  /** The most that a batch may cost now, in elements; Infinity if nothing limits it. */
+  readonly memoryCapElements: number;
   readonly submitted: number;
   readonly succeeded: number;
   readonly failed: number;

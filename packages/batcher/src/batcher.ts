@@ -8,6 +8,7 @@ import type { InFlightBatch, InstanceSlot } from './instance-slot.ts';
 import { InstanceSlots } from './instance-slots.ts';
 import type { Lane } from './lane.ts';
 import { LaneProfiles } from './lane-profiles.ts';
+import { MemoryCap, type RunCost, runCost } from './memory-cap.ts';
 import { QueuedEntry } from './queued-entry.ts';
 import { assertSettings, type BatchingSettings } from './settings.ts';
 import { WakeUp } from './wake-up.ts';
@@ -41,6 +42,14 @@ export interface BatcherOptions<P, R> {
   readonly profiles?: LaneProfiles;
   /** Must not throw. */
   readonly onBatch?: (formed: BatchFormed<P>) => void;
+  /**
+   * The most that a batch may cost: rows x elements of a row after padding.
+   *
+   * @default unlimited
+   */
+  readonly maxBatchElements?: number | undefined;
+  /** Told when what a batch may cost has changed; Infinity: it is unlimited. Must not throw. */
+  readonly onMemoryCap?: (elements: number) => void;
 }
 
 export interface DrainOptions {
@@ -69,13 +78,14 @@ export class Batcher<P, R> {
   readonly profiles: LaneProfiles;
   readonly #run: BatcherOptions<P, R>['run'];
   readonly #onBatch: BatcherOptions<P, R>['onBatch'];
+  readonly #onMemoryCap: BatcherOptions<P, R>['onMemoryCap'];
+  readonly #memoryCap: MemoryCap;
   readonly #clock: Clock;
-  readonly #configured: BatchingSettings;
+  readonly #settings: BatchingSettings;
   readonly #counters = new BatcherCounters();
   readonly #queue = new EntryQueue<P, R>();
   readonly #slots = new InstanceSlots<P, R>();
   readonly #wakeUp: WakeUp;
-  #settings: BatchingSettings;
   #state: 'open' | 'draining' | 'closed' = 'open';
   #lastBatchId = 0;
   #drained: Promise<void> | undefined;
@@ -84,11 +94,12 @@ export class Batcher<P, R> {
   /** @throws RangeError for settings that make no sense. */
   constructor(options: BatcherOptions<P, R>) {
     assertSettings(options.settings);
-    this.#configured = options.settings;
     this.#settings = options.settings;
     this.#clock = options.clock;
     this.#run = options.run;
     this.#onBatch = options.onBatch;
+    this.#onMemoryCap = options.onMemoryCap;
+    this.#memoryCap = new MemoryCap(options.maxBatchElements);
     this.profiles = options.profiles ?? new LaneProfiles();
     this.#wakeUp = new WakeUp(options.clock, () => this.#formBatches());
     this.setInstances(options.instances);
@@ -133,13 +144,22 @@ export class Batcher<P, R> {
   }
 
   /**
-   * Keeps batches below `maxBatchSize` from now on, e.g. after a device ran out of memory. An entry
-   * with more rows runs alone.
+   * Keeps batches below what this run cost from now on; see `MemoryCap`. A single entry that costs more
+   * runs alone.
+   *
+   * @param certain false if the run may have failed for something else: that is believed the second time
    */
-  limitBatchSize(rows: number): void {
-    const maxBatchSize = Math.max(1, Math.min(this.#configured.maxBatchSize, Math.floor(rows)));
-    this.#settings = { ...this.#configured, maxBatchSize };
+  outOfMemory(run: RunCost, { certain = true }: { readonly certain?: boolean } = {}): void {
+    this.#updateMemoryCap((cap, nowMs) => {
+      if (certain) cap.outOfMemory(run, nowMs);
+      else cap.suspectOutOfMemory(run, nowMs);
+    });
     this.#wakeUp.soon();
+  }
+
+  /** The most rows that a batch of entries like this one may have now. */
+  maxRowsFor({ elementsPerRow = 1 }: Pick<Entry<P>, 'elementsPerRow'>): number {
+    return Math.min(this.#settings.maxBatchSize, this.#memoryCap.rowsWithin(elementsPerRow));
   }
 
   /** Accepts nothing more; resolves when nothing is queued and no batch is running. */
@@ -166,6 +186,7 @@ export class Batcher<P, R> {
       queuedRows: this.#queue.rows,
       oldestArrivedAtMs: this.#queue.oldestArrivedAtMs(),
       instances: this.#slots.available.length,
+      memoryCapElements: this.#memoryCap.elements,
       idleInstances: this.#slots.available.filter((slot) => slot.state === 'idle').length,
       dropped: { ...dropped },
       batches: { ...batches },
@@ -181,7 +202,7 @@ export class Batcher<P, R> {
         lanes: this.#queue.lanes,
         instances: this.#slots.available,
         profiles: this.profiles,
-        settings: this.#settings,
+        settings: this.#settingsNow(),
         draining: this.#state !== 'open',
       });
       if (decision.kind === 'wait') {
@@ -199,7 +220,8 @@ export class Batcher<P, R> {
     decision: Extract<Decision<Lane<P, R>, InstanceSlot<P, R>>, { kind: 'run' }>,
   ): void {
     const { lane, instance: slot, reason } = decision;
-    const queued = this.#queue.take(lane, decision.maxRows, decision.maxEntries);
+    const maxRows = Math.min(decision.maxRows, this.#memoryCap.rowsWithin(lane.elementsPerRow));
+    const queued = this.#queue.take(lane, maxRows, decision.maxEntries);
     let rows = 0;
     for (const { entry } of queued) rows += entry.rows;
     const batch: Batch<P> = {
@@ -213,7 +235,7 @@ export class Batcher<P, R> {
       prefetched: slot.state === 'running',
     };
     const profile = this.profiles.of(lane.name);
-    if (decision.probe) profile.probeStarted(decision.maxRows);
+    if (decision.probe) profile.probeStarted(maxRows);
     const inFlight = { batch, queued, slot, expectedRunMs: profile.estimateMs(rows) };
     slot.accept(inFlight, nowMs);
     for (const taken of queued) taken.stopListening();
@@ -221,7 +243,7 @@ export class Batcher<P, R> {
     void this.#runBatch(inFlight);
     this.#onBatch?.({
       batch,
-      fillRatio: rows / this.#configured.maxBatchSize,
+      fillRatio: rows / this.#settings.maxBatchSize,
       queueTimesMs: batch.entries.map((entry) => nowMs - entry.arrivedAtMs),
     });
   }
@@ -260,10 +282,28 @@ export class Batcher<P, R> {
     this.#counters.batchEnded(batch);
     const runMs = slot.release(inFlight, this.#clock.nowMs());
     if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
+    if (learn) this.#updateMemoryCap((cap, nowMs) => cap.succeeded(runCost(batch.entries), nowMs));
     this.#slots.forgetIfGone(slot);
     // With less than a batch waiting, those whose results come now may bring more at once.
     if (this.#queue.rows >= this.#settings.maxBatchSize) this.#formBatches();
     else this.#wakeUp.soon();
+  }
+
+  /** With the batch size that the memory cap leaves; `#dispatch` keeps each lane to its own. */
+  #settingsNow(): BatchingSettings {
+    if (this.#memoryCap.elements === Number.POSITIVE_INFINITY) return this.#settings;
+    let maxBatchSize = 1;
+    for (const lane of this.#queue.lanes) {
+      maxBatchSize = Math.max(maxBatchSize, this.maxRowsFor(lane));
+    }
+    return { ...this.#settings, maxBatchSize };
+  }
+
+  #updateMemoryCap(update: (cap: MemoryCap, nowMs: number) => void): void {
+    const before = this.#memoryCap.elements;
+    update(this.#memoryCap, this.#clock.nowMs());
+    const { elements } = this.#memoryCap;
+    if (elements !== before) this.#onMemoryCap?.(elements);
   }
 
   readonly #abort = (queued: QueuedEntry<P, R>): void => {
@@ -285,7 +325,7 @@ export class Batcher<P, R> {
   #refusal(entry: Entry<P>): DropReason | undefined {
     if (this.#state !== 'open') return this.#state === 'closed' ? 'closed' : 'drained';
     const { rows } = entry;
-    if (!Number.isSafeInteger(rows) || rows < 1 || rows > this.#configured.maxBatchSize) {
+    if (!Number.isSafeInteger(rows) || rows < 1 || rows > this.#settings.maxBatchSize) {
       return 'oversized';
     }
     if (entry.signal?.aborted) return 'aborted';
@@ -297,7 +337,7 @@ export class Batcher<P, R> {
 
   #dropped(reason: DropReason, entry: Entry<P>): EntryDropped {
     this.#counters.dropped[reason] += 1;
-    return EntryDropped.because(reason, entry, this.#configured.maxBatchSize);
+    return EntryDropped.because(reason, entry, this.#settings.maxBatchSize);
   }
 
   #whenDrained(): Promise<void> {

@@ -36,6 +36,12 @@ export interface Entry<P> {
    * @default false
    */
   readonly alone?: boolean | undefined;
+  /**
+   * Elements of one row of all its inputs, after padding: what a row costs in memory.
+   *
+   * @default 1
+   */
+  readonly elementsPerRow?: number | undefined;
   readonly payload: P;
 }
 

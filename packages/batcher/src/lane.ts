@@ -15,6 +15,7 @@ export class Lane<P, R> {
   readonly alone: boolean;
   #rows = 0;
   #entries = 0;
+  #elementsPerRow = 1;
   readonly #high = new EntryList<P, R>();
   readonly #normal = new EntryList<P, R>();
   readonly #low = new EntryList<P, R>();
@@ -33,6 +34,11 @@ export class Lane<P, R> {
 
   get entries(): number {
     return this.#entries;
+  }
+
+  /** Of the widest entry that was in it. */
+  get elementsPerRow(): number {
+    return this.#elementsPerRow;
   }
 
   /** When the entry came that has waited longest, whatever its class; Infinity when empty. */
@@ -59,6 +65,7 @@ export class Lane<P, R> {
     if (queued.entry.deadlineAtMs !== undefined) this.#deadlines.push(queued);
     this.#rows += queued.entry.rows;
     this.#entries += 1;
+    this.#elementsPerRow = Math.max(this.#elementsPerRow, queued.entry.elementsPerRow ?? 1);
   }
 
   /** Takes out an entry that is in the lane. */

@@ -252,16 +252,6 @@ describe('instances that come and go', () => {
   });
 });
 
-describe('the limit after a device ran out of memory', () => {
-  test('keeps batches small, and runs a larger entry alone', async () => {
-    const { clock, instances, batcher } = setUp();
-    batcher.limitBatchSize(2);
-    for (const rows of [1, 3, 1, 1]) void batcher.submit(entryAt(0, rows, { rows }));
-    await clock.runUntilIdle();
-    expect(instances.batches.map(payloads)).toEqual([[1, 1], [3], [1]]);
-  });
-});
-
 test('settings that make no sense are refused', () => {
   expect(() => setUp({ maxBatchSize: 0 })).toThrow('maxBatchSize is 0, expected an integer');
   expect(() => setUp({ maxQueueDelayMs: -1 })).toThrow('maxQueueDelayMs is -1, expected a number');
