@@ -1,4 +1,5 @@
 export { type InspectOptions, inspectModel } from './inspect/inspect-model.ts';
+export { toRecyclePolicy } from './repository/instances-config.ts';
 export {
   loadRepository,
   type RepositoryModel,
@@ -14,6 +15,8 @@ export { formatProblem, type RepositoryProblem } from './repository/repository-p
 export type { ModelVersion } from './repository/versions.ts';
 export type { PayloadStore } from './runner/payload-store.ts';
 export type { RunEvents } from './runner/pending-runs.ts';
+export type { RecyclePolicy, RecycleReason, RunnerVitals } from './runner/recycle-policy.ts';
+export type { RecycleEvent } from './runner/recycler.ts';
 export type { RespawnPolicy } from './runner/respawn-policy.ts';
 export { PLACES_PER_RUNNER, Runner, type RunnerOptions, startRunner } from './runner/runner.ts';
 export type {

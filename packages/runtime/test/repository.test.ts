@@ -46,7 +46,11 @@ describe('a models folder', () => {
               failed: { ageSeconds: 604_800, count: 10_000 },
             },
           },
-          instances: { count: 1, threads: 1 },
+          instances: {
+            count: 1,
+            threads: 1,
+            recycle: { maxMemoryGrowthMb: 'auto', maxAgeMinutes: 'off' },
+          },
           executionProviders: ['cpu'],
           runTimeoutMs: 30_000,
           warmup: { enabled: true, budgetMs: 2000 },
@@ -171,7 +175,7 @@ describe('a problem names file, line, column, key and remedy', () => {
   test('a key that is like none', async () => {
     const problems = await problemsOfYaml('instances: {gpus: 2}');
     expect(problems).toEqual([
-      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads',
+      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, recycle',
     ]);
   });
 

@@ -113,6 +113,12 @@ export class VersionMeter {
     this.#totals.reruns += runs;
   }
 
+  /** A runner was replaced for its memory or age. */
+  recycled(reason: string): void {
+    this.#metrics.recycled.inc({ ...this.#labels, reason });
+    this.#totals.recycled += 1;
+  }
+
   /** So many instances can run now. */
   instances(ready: number): void {
     this.#metrics.readyInstances.set(this.#labels, ready);

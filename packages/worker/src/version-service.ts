@@ -9,12 +9,14 @@ import {
   RunnerFault,
   RunnerPool,
   type RunnerPoolStatus,
+  toRecyclePolicy,
   toRunnerModel,
 } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import { toEntry } from './batch-entry.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
+import { reportRecycle } from './report-recycle.ts';
 import type { VersionMeter } from './version-meter.ts';
 
 export interface VersionServiceOptions {
@@ -49,14 +51,16 @@ export class VersionService {
   #isStopping = false;
 
   constructor(options: VersionServiceOptions) {
-    const { model, version, runnerEntry, logger } = options;
+    const { model, version, runnerEntry, logger, meter } = options;
     this.#options = options;
     this.#labels = { model: model.name, version: String(version.version) };
     this.#pool = new RunnerPool({
       ...runnerEntry,
       model: toRunnerModel(model, version),
       instances: model.config.instances.count,
+      recycle: toRecyclePolicy(model.config.instances),
       onStateChange: (state) => this.#onPoolState(state),
+      onRecycle: (event) => reportRecycle(event, { meter, logger, labels: this.#labels }),
       onLog: ({ level, message }) => logger[level](this.#labels, message),
     });
   }

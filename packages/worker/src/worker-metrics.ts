@@ -14,6 +14,8 @@ export interface WorkerMetrics {
   readonly phaseSeconds: Histogram<'model' | 'version' | 'phase'>;
   readonly reruns: Counter<'model' | 'version'>;
   readonly runnerFaults: Counter<'model' | 'version' | 'code'>;
+  /** `reason` is memory or age. */
+  readonly recycled: Counter<'model' | 'version' | 'reason'>;
   readonly readyInstances: Gauge<'model' | 'version'>;
 }
 
@@ -71,6 +73,12 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       name: 'quern_worker_run_faults_total',
       help: 'Runs that failed as a whole, by error code.',
       labelNames: [...version, 'code'],
+      registers,
+    }),
+    recycled: new Counter({
+      name: 'quern_worker_recycled_instances_total',
+      help: 'Instances replaced by a warm successor although they worked, by reason: memory or age.',
+      labelNames: [...version, 'reason'],
       registers,
     }),
     readyInstances: new Gauge({

@@ -31,6 +31,7 @@ test('counts once for the registry and once for /metrics', async () => {
     meter.ended(outcome);
   }
   meter.reran(3);
+  meter.recycled('memory');
 
   expect(meter.snapshot()).toEqual({
     batches: 2,
@@ -40,7 +41,7 @@ test('counts once for the registry and once for /metrics', async () => {
     expired: 1,
     reruns: 3,
     quarantined: 1,
-    recycled: 0,
+    recycled: 1,
     batchRows: [0, 0, 0, 2],
     fillRatio: 0.75,
     paddingRatio: 0.25,
@@ -55,6 +56,7 @@ test('counts once for the registry and once for /metrics', async () => {
     `quern_worker_batch_padding_ratio_sum{${labels}} 0.5`,
     `quern_worker_phase_seconds_sum{${labels},phase="inference"} 0.04`,
     `quern_worker_reruns_total{${labels}} 3`,
+    `quern_worker_recycled_instances_total{${labels},reason="memory"} 1`,
   ]) {
     expect(text.replaceAll(/\{(.*)\}/g, (_, all) => `{${sorted(all)}}`)).toContain(
       line.replaceAll(/\{(.*)\}/g, (_, all) => `{${sorted(all)}}`),

@@ -1,5 +1,6 @@
 import { batchingSettingsSchema, queueSettingsSchema } from '@quern/contract';
 import { z } from 'zod';
+import { instancesSchema } from './instances-config.ts';
 
 /** The execution providers that a model may name, in its order of preference. */
 export const EXECUTION_PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
@@ -51,14 +52,7 @@ export const modelConfigSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
-  instances: z
-    .strictObject({
-      /** Loaded sessions, each in a process of its own. */
-      count: positiveInteger.default(1),
-      /** Threads that one session computes with. */
-      threads: positiveInteger.default(1),
-    })
-    .prefault({}),
+  instances: instancesSchema,
   /** Tried in this order; the first that loads the model is used. */
   executionProviders: z.array(z.enum(EXECUTION_PROVIDERS)).nonempty().default(['cpu']),
   /** A run that takes longer is ended, with the process it runs in. */

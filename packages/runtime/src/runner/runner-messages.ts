@@ -10,7 +10,9 @@ export type ToRunner =
 
 /** From the runner's process to the parent. */
 export type FromRunner =
-  | { readonly kind: 'loaded'; readonly loaded: LoadedModel }
+  | { readonly kind: 'loaded'; readonly loaded: LoadedModel; readonly rssBytes: number }
+  /** Resident memory of the runner's process, now and then. */
+  | { readonly kind: 'memory'; readonly rssBytes: number }
   | { readonly kind: 'load-failed'; readonly error: PlainError }
   | { readonly kind: 'ran'; readonly sequence: number; readonly result: PackedResult }
   | {

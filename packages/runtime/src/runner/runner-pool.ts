@@ -1,18 +1,23 @@
 import type { ErrorCode } from '@quern/contract';
 import type { RunEvents } from './pending-runs.ts';
 import { PoolSlot } from './pool-slot.ts';
+import { DEFAULT_RECYCLE_POLICY, type RecyclePolicy } from './recycle-policy.ts';
+import { type RecycleEvent, Recycler } from './recycler.ts';
 import { DEFAULT_RESPAWN_POLICY, type RespawnPolicy } from './respawn-policy.ts';
 import type { RunnerOptions } from './runner.ts';
 import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
 import { RunnerFault } from './runner-fault.ts';
 import type { LoadedModel } from './runner-model.ts';
 
-export interface RunnerPoolOptions extends Omit<RunnerOptions, 'onExit'> {
+export interface RunnerPoolOptions extends Omit<RunnerOptions, 'onExit' | 'onMemory'> {
   /** How many runners to keep alive. */
   readonly instances: number;
   /** Called whenever a runner becomes ready, dies or fails to load. */
   readonly onStateChange?: (status: RunnerPoolStatus) => void;
   readonly respawn?: Partial<RespawnPolicy>;
+  readonly recycle?: Partial<RecyclePolicy>;
+  /** Called when a runner was replaced for its memory or age, or its successor did not load. */
+  readonly onRecycle?: (event: RecycleEvent) => void;
 }
 
 export interface RunnerPoolStatus {
@@ -34,11 +39,13 @@ interface WaitingBatch {
 
 /**
  * The runners of one model version. Each that dies is started again, with growing delays; a version
- * that fails to load several times is unhealthy, and is tried again now and then.
+ * that fails to load several times is unhealthy, and is tried again now and then. One whose memory has
+ * grown too much, or that is old, is replaced without a gap; see `Recycler` and `PoolSlot`.
  */
 export class RunnerPool {
   readonly #options: RunnerPoolOptions;
   readonly #slots: readonly PoolSlot[];
+  readonly #recycler: Recycler;
   #waiting: WaitingBatch[] = [];
   #lastLoaded: LoadedModel | undefined;
   #closing: Promise<void> | undefined;
@@ -46,11 +53,19 @@ export class RunnerPool {
   constructor(options: RunnerPoolOptions) {
     this.#options = options;
     const policy = { ...DEFAULT_RESPAWN_POLICY, ...options.respawn };
-    const events = { changed: () => this.#changed() };
+    const events = {
+      changed: () => this.#changed(),
+      measured: () => this.#recycler.consider(),
+    };
     this.#slots = Array.from(
       { length: options.instances },
       () => new PoolSlot(options, policy, events),
     );
+    this.#recycler = new Recycler({
+      slots: this.#slots,
+      policy: { ...DEFAULT_RECYCLE_POLICY, ...options.recycle },
+      onRecycle: options.onRecycle ?? (() => {}),
+    });
   }
 
   get status(): RunnerPoolStatus {
@@ -92,6 +107,7 @@ export class RunnerPool {
   }
 
   async #close(graceMs: number): Promise<void> {
+    this.#recycler.close();
     this.#rejectWaiting('SHUTTING_DOWN');
     await Promise.all(this.#slots.map((slot) => slot.close(graceMs)));
   }
@@ -121,6 +137,7 @@ export class RunnerPool {
     if (status.state === 'unhealthy') this.#rejectWaiting('MODEL_UNAVAILABLE');
     this.#serveWaiting();
     this.#options.onStateChange?.(this.status);
+    this.#recycler.consider();
   }
 
   #serveWaiting(): void {

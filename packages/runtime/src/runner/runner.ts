@@ -1,6 +1,7 @@
 import { type ErrorCode, QuernError } from '@quern/contract';
 import { packBatch, unpackResult } from './message-packing.ts';
 import { PendingRuns, type RunEvents } from './pending-runs.ts';
+import type { RunnerVitals } from './recycle-policy.ts';
 import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
 import { RunnerFault } from './runner-fault.ts';
 import type { FromRunner } from './runner-messages.ts';
@@ -19,6 +20,8 @@ export interface RunnerOptions extends RunnerEntryPoint {
   readonly loadTimeoutMs?: number;
   readonly onLog?: (entry: RunnerLog) => void;
   readonly onExit?: (exit: RunnerExit) => void;
+  /** Told when the process has said how much memory it holds; see `vitals`. */
+  readonly onMemory?: () => void;
 }
 
 /** Batches that one runner holds at a time: the one that runs and the one made ready behind it. */
@@ -37,7 +40,7 @@ export function startRunner(options: RunnerOptions): Runner {
 /**
  * The parent's side of one model instance in a process of its own. It goes
  *
- *     loading --> ready --> ended
+ *     loading --> ready --> (retiring) --> ended
  *
  * and ends for good when loading fails, when a run takes longer than the model's `runTimeoutMs`, when
  * the process dies by itself, or on `close`. Whatever happens, every promise given out is settled.
@@ -49,6 +52,7 @@ export class Runner {
   readonly #model: RunnerModel;
   readonly #process: RunnerProcess;
   readonly #pending: PendingRuns;
+  readonly #onMemory: () => void;
   #resolveReady: (loaded: LoadedModel) => void = () => {};
   #rejectReady: (error: QuernError) => void = () => {};
   #loadTimer: NodeJS.Timeout | undefined;
@@ -56,10 +60,14 @@ export class Runner {
   #ended = false;
   /** Why this side ended the process; undefined if it was not this side. */
   #endedFor: { code: ErrorCode; message: string } | undefined;
+  #isRetiring = false;
   #closing: Promise<void> | undefined;
+  #readyAtMs = 0;
+  #rss: { readonly initialBytes: number; readonly bytes: number } | undefined;
 
   constructor(options: RunnerOptions) {
     this.#model = options.model;
+    this.#onMemory = options.onMemory ?? (() => {});
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -88,6 +96,16 @@ export class Runner {
     return this.#process.pid;
   }
 
+  /** Age and memory; undefined until it is ready. */
+  get vitals(): RunnerVitals | undefined {
+    if (this.#rss === undefined) return undefined;
+    return {
+      ageMs: performance.now() - this.#readyAtMs,
+      initialRssBytes: this.#rss.initialBytes,
+      rssBytes: this.#rss.bytes,
+    };
+  }
+
   /** Batches that it would take now: 0 while it loads and once it is ending, 2 when it is idle. */
   get freePlaces(): number {
     if (!this.#takesBatches()) return 0;
@@ -109,6 +127,16 @@ export class Runner {
     const result = this.#pending.add(this.#sequence, batch.batchId, events);
     this.#process.send({ kind: 'run', sequence: this.#sequence, batch: packBatch(batch) });
     return result.then((packed) => unpackResult(packed, batch.entries));
+  }
+
+  /**
+   * Takes no more batches, waits for those that are here, however long they take, and ends the process.
+   * `close` may still cut it short.
+   */
+  async retire(): Promise<void> {
+    this.#isRetiring = true;
+    await this.#pending.empty();
+    await this.close();
   }
 
   /**
@@ -136,10 +164,16 @@ export class Runner {
     switch (message.kind) {
       case 'loaded':
         this.#stopLoadTimer();
+        this.#readyAtMs = performance.now();
+        this.#rss = { initialBytes: message.rssBytes, bytes: message.rssBytes };
         this.#resolveReady(message.loaded);
         return;
       case 'load-failed':
         this.#end(message.error.code, message.error.message);
+        return;
+      case 'memory':
+        if (this.#rss !== undefined) this.#rss = { ...this.#rss, bytes: message.rssBytes };
+        this.#onMemory();
         return;
       case 'ran':
         this.#pending.resolve(message.sequence, message.result);
@@ -184,7 +218,7 @@ export class Runner {
   }
 
   #takesBatches(): boolean {
-    const isReady = this.#loadTimer === undefined && !this.#ended;
+    const isReady = this.#loadTimer === undefined && !this.#ended && !this.#isRetiring;
     return isReady && this.#endedFor === undefined && this.#closing === undefined;
   }
 

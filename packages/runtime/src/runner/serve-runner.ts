@@ -2,6 +2,7 @@ import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { batchError } from '../session/ort-message.ts';
 import type { PlainError } from '../session/session-messages.ts';
 import { finishBatch } from './finish-batch.ts';
+import { MemoryReport } from './memory-report.ts';
 import { packResult, unpackBatch } from './message-packing.ts';
 import type { PayloadStore } from './payload-store.ts';
 import { prepareBatch } from './prepare-batch.ts';
@@ -33,6 +34,7 @@ export function serveRunner(options: { payloads: PayloadStore }): void {
 
 class RunnerServer {
   readonly #payloads: PayloadStore;
+  readonly #memory = new MemoryReport((rssBytes) => send({ kind: 'memory', rssBytes }));
   #session: SessionClient | undefined;
   #signature: ModelSignature | undefined;
 
@@ -51,7 +53,7 @@ class RunnerServer {
       this.#session = new SessionClient({ model, marksFd: MARKS_FD }, die);
       const loaded = await this.#session.loaded;
       this.#signature = loaded.signature;
-      send({ kind: 'loaded', loaded });
+      send({ kind: 'loaded', loaded, rssBytes: process.memoryUsage.rss() });
     } catch (error) {
       send({ kind: 'load-failed', error: plain(error) });
     }
@@ -68,6 +70,7 @@ class RunnerServer {
       const started = progress.started || fault.code !== 'REDIS_UNAVAILABLE';
       send({ kind: 'run-failed', sequence, error: plain(fault), started });
     }
+    this.#memory.afterRun();
   }
 
   async #runBatch(
