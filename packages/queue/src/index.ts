@@ -5,6 +5,7 @@ export { CancellationWatch } from './cancellation-watch.ts';
 export { Consumer, type ConsumerOptions, ReturnToQueue } from './consumer.ts';
 export { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 export { type JobData, type JobResult, jobDataSchema, jobResultSchema } from './job-record.ts';
+export { partResultKey } from './keys.ts';
 export type { KnownModel, KnownVersion } from './known-model.ts';
 export {
   INLINE_PAYLOAD_BYTES,

@@ -29,6 +29,11 @@ export function resultKey(model: string, id: string, attempt: number): string {
   return ownKey(model, `result:${id}:${attempt}`);
 }
 
+/** The result of a part of a large prediction, until the parts are put together. */
+export function partResultKey(wholeKey: string, firstRow: number): string {
+  return `${wholeKey}:row-${firstRow}`;
+}
+
 /** Sorted set of result keys by time, for retention by count. */
 export function resultIndexKey(model: string): string {
   return ownKey(model, 'results');

@@ -13,7 +13,7 @@ export {
 } from './repository/model-config.ts';
 export { formatProblem, type RepositoryProblem } from './repository/repository-problem.ts';
 export type { ModelVersion } from './repository/versions.ts';
-export type { PayloadStore } from './runner/payload-store.ts';
+export type { PayloadStore, StoredResult } from './runner/payload-store.ts';
 export type { RunEvents } from './runner/pending-runs.ts';
 export type { RecyclePolicy, RecycleReason, RunnerVitals } from './runner/recycle-policy.ts';
 export type { RecycleEvent } from './runner/recycler.ts';
@@ -21,10 +21,13 @@ export type { RespawnPolicy } from './runner/respawn-policy.ts';
 export { PLACES_PER_RUNNER, Runner, type RunnerOptions, startRunner } from './runner/runner.ts';
 export type {
   EntryError,
+  RowRange,
   RunnerBatch,
   RunnerBatchResult,
   RunnerEntry,
+  RunnerInput,
   RunnerOutcome,
+  RunnerPayload,
   RunnerResult,
 } from './runner/runner-batch.ts';
 export { RunnerFault } from './runner/runner-fault.ts';

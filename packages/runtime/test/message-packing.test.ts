@@ -9,11 +9,17 @@ import { packBatch, packResult, unpackBatch, unpackResult } from '../src/runner/
 const plain = { noNullPrototype: true };
 const anyBytes = fc.uint8Array({ maxLength: 20 });
 
+const anyPayload = fc.oneof(
+  fc.record({ inline: anyBytes }, plain),
+  fc.record({ key: fc.string() }, plain),
+);
+
 const anyEntry: fc.Arbitrary<RunnerEntry> = fc.record(
   {
     id: fc.string(),
     rows: fc.nat(),
-    input: fc.oneof(fc.record({ inline: anyBytes }, plain), fc.record({ key: fc.string() }, plain)),
+    input: fc.oneof(anyPayload, fc.record({ parts: fc.array(anyPayload) }, plain)),
+    rowRange: fc.record({ first: fc.nat(), of: fc.nat() }, plain),
     resultKey: fc.string(),
     outputs: fc.array(fc.string(), { maxLength: 3 }),
   },

@@ -36,7 +36,13 @@ describe('a models folder', () => {
         versions: [{ version: 1, modelPath: join(dir, 'digits/1/model.onnx') }],
         config: {
           versions: { latest: 1 },
-          batching: { mode: 'auto', maxBatchSize: 32, maxQueueDelayMs: 0 },
+          batching: {
+            mode: 'auto',
+            maxBatchSize: 32,
+            maxQueueDelayMs: 0,
+            maxRowsPerPrediction: null,
+            maxBatchElements: null,
+          },
           queue: {
             maxSize: 10_000,
             timeoutMs: null,

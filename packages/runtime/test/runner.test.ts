@@ -234,7 +234,7 @@ describe('inspecting a file', () => {
   test('tells what a model takes and how it runs', async () => {
     const found = await inspectModel(fixturePath('conv'), {
       ...options,
-      model: { maxBatchSize: 4 },
+      model: { maxBatchSize: 4, maxRowsPerPrediction: 40 },
     });
     expect(found).toMatchObject({
       signature: { batchable: true, maxRows: 4 },

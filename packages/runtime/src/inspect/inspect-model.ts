@@ -1,6 +1,10 @@
 import { modelConfigSchema } from '../repository/model-config.ts';
 import { startRunner } from '../runner/runner.ts';
-import type { LoadedModel, RunnerModel } from '../runner/runner-model.ts';
+import {
+  type LoadedModel,
+  maxRowsPerPrediction,
+  type RunnerModel,
+} from '../runner/runner-model.ts';
 import type { RunnerEntryPoint, RunnerLog } from '../runner/runner-process.ts';
 
 export interface InspectOptions extends Pick<RunnerEntryPoint, 'execArgv' | 'env'> {
@@ -29,6 +33,7 @@ export async function inspectModel(
       executionProviders: config.executionProviders,
       threads: config.instances.threads,
       maxBatchSize: config.batching.maxBatchSize,
+      maxRowsPerPrediction: maxRowsPerPrediction(config),
       runTimeoutMs: config.runTimeoutMs,
       warmup: config.warmup,
       inputs: config.inputs,

@@ -37,6 +37,10 @@ export const modelConfigSchema = z.strictObject({
       mode: batching.mode.default('auto'),
       maxBatchSize: batching.maxBatchSize.default(32),
       maxQueueDelayMs: batching.maxQueueDelayMs.default(0),
+      /** A prediction of more rows than a batch runs in parts; null for 32 batches of rows. */
+      maxRowsPerPrediction: positiveInteger.nullable().default(null),
+      /** The most that a batch may cost: rows x elements of a row; null: until memory has run out. */
+      maxBatchElements: positiveInteger.nullable().default(null),
     })
     .prefault({}),
   queue: z

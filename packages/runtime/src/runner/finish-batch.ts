@@ -1,14 +1,18 @@
 import type { ModelSignature } from '@quern/contract';
 import type { RawTensor } from '../session/ort-tensors.ts';
 import { splitOutputs } from '../session/split.ts';
-import type { PayloadStore } from './payload-store.ts';
+import type { PayloadStore, StoredResult } from './payload-store.ts';
 import { entryError, type PreparedBatch } from './prepare-batch.ts';
 import {
   DEFAULT_INLINE_RESULT_BYTES,
   type EntryError,
   type RunnerBatch,
+  type RunnerEntry,
   type RunnerOutcome,
 } from './runner-batch.ts';
+
+/** The parts of one prediction put at most as much into messages as so many whole predictions. */
+const INLINE_PARTS = 16;
 
 export interface FinishedBatch {
   readonly outcomes: readonly RunnerOutcome[];
@@ -32,12 +36,15 @@ export async function finishBatch(
   const startedAtMs = performance.now();
   const messages = splitOutputs(ran, prepared.running, signature.batchable);
   const splitAtMs = performance.now();
-  const limit = batch.inlineResultBytes ?? DEFAULT_INLINE_RESULT_BYTES;
+  const limitBytes = batch.inlineResultBytes ?? DEFAULT_INLINE_RESULT_BYTES;
   const outcomes = new Map<string, RunnerOutcome>();
-  const large: { id: string; key: string; bytes: Uint8Array }[] = [];
-  prepared.running.forEach(({ id, resultKey }, index) => {
+  const large: (StoredResult & { id: string })[] = [];
+  prepared.running.forEach((entry, index) => {
+    const { id, resultKey: key } = entry;
     const bytes = messages[index] ?? new Uint8Array();
-    if (bytes.byteLength > limit) large.push({ id, key: resultKey, bytes });
+    const temporary = entry.rowRange !== undefined;
+    if (bytes.byteLength > inlineLimit(entry, limitBytes))
+      large.push({ id, key, bytes, temporary });
     else outcomes.set(id, { id, ok: true, result: { inline: bytes } });
   });
   const storeError = await storeResults(large, payloads);
@@ -53,13 +60,19 @@ export async function finishBatch(
   };
 }
 
+/** A part may have its share of what the parts of a prediction may put into messages together. */
+function inlineLimit({ rowRange, rows }: RunnerEntry, limitBytes: number): number {
+  if (rowRange === undefined) return limitBytes;
+  return Math.min(limitBytes, (INLINE_PARTS * limitBytes * rows) / rowRange.of);
+}
+
 async function storeResults(
-  items: readonly { key: string; bytes: Uint8Array }[],
+  items: readonly StoredResult[],
   payloads: PayloadStore,
 ): Promise<EntryError | undefined> {
   if (items.length === 0) return undefined;
   try {
-    await payloads.write(items.map(({ key, bytes }) => ({ key, bytes })));
+    await payloads.write([...items]);
     return undefined;
   } catch (error) {
     return entryError(error);

@@ -4,6 +4,7 @@ import type {
   RunnerBatchResult,
   RunnerEntry,
   RunnerOutcome,
+  RunnerPayload,
 } from './runner-batch.ts';
 
 /**
@@ -17,13 +18,18 @@ export interface PackedBatch {
   readonly ids: readonly string[];
   readonly rows: readonly number[];
   readonly resultKeys: readonly string[];
-  /** Per entry the byte length of its inline input, or the key of its stored one. */
-  readonly inputs: readonly (number | string)[];
+  /** Per entry its input, or those of its parts. */
+  readonly inputs: readonly (PackedInput | readonly PackedInput[])[];
   /** The inline inputs, one right after the other. */
   readonly inline: Uint8Array;
   /** Left out if every entry wants all outputs. */
   readonly outputs?: readonly RunnerEntry['outputs'][];
+  /** Left out if no entry is a part. */
+  readonly rowRanges?: readonly RunnerEntry['rowRange'][];
 }
+
+/** The byte length of inline tensors, or the key of stored ones. */
+type PackedInput = number | string;
 
 /** A result without what the sender of the batch knows: the ids, and the keys to store results under. */
 export interface PackedResult extends Omit<RunnerBatchResult, 'outcomes'> {
@@ -39,11 +45,15 @@ interface StoredResult {
 
 export function packBatch({ entries, ...head }: RunnerBatch): PackedBatch {
   const inline: Uint8Array[] = [];
-  const inputs = entries.map(({ input }) => {
+  const pack = (input: RunnerPayload): PackedInput => {
     if ('key' in input) return input.key;
     inline.push(input.inline);
     return input.inline.byteLength;
-  });
+  };
+  const inputs = entries.map(({ input }) =>
+    'parts' in input ? input.parts.map(pack) : pack(input),
+  );
+  const hasParts = entries.some((entry) => entry.rowRange !== undefined);
   const choosesOutputs = entries.some((entry) => entry.outputs !== undefined);
   return {
     ...head,
@@ -53,22 +63,27 @@ export function packBatch({ entries, ...head }: RunnerBatch): PackedBatch {
     inputs,
     inline: Buffer.concat(inline),
     ...(choosesOutputs && { outputs: entries.map((entry) => entry.outputs) }),
+    ...(hasParts && { rowRanges: entries.map((entry) => entry.rowRange) }),
   };
 }
 
 /** The batch as it was; its inline inputs are views into the one array. */
 export function unpackBatch(packed: PackedBatch): RunnerBatch {
-  const { ids, rows, resultKeys, inputs, inline, outputs, ...head } = packed;
+  const { ids, rows, resultKeys, inputs, inline, outputs, rowRanges, ...head } = packed;
   const take = viewsInOrder(inline);
+  const unpack = (input: PackedInput): RunnerPayload =>
+    typeof input === 'string' ? { key: input } : { inline: take(input) };
   const entries = ids.map((id, index): RunnerEntry => {
     const input = inputs[index] ?? 0;
     const wanted = outputs?.[index];
+    const rowRange = rowRanges?.[index];
     return {
       id,
       rows: rows[index] ?? 0,
-      input: typeof input === 'string' ? { key: input } : { inline: take(input) },
+      input: typeof input === 'object' ? { parts: input.map(unpack) } : unpack(input),
       resultKey: resultKeys[index] ?? '',
       ...(wanted !== undefined && { outputs: wanted }),
+      ...(rowRange !== undefined && { rowRange }),
     };
   });
   return { ...head, entries };

@@ -2,7 +2,9 @@ import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { collate, type DecodedEntry, EntryDecoder, sharesLane } from '../session/collate.ts';
 import type { RawTensor } from '../session/ort-tensors.ts';
 import { wantsOutput } from '../session/split.ts';
+import { PartInput, PartInputs } from './part-inputs.ts';
 import type { PayloadStore } from './payload-store.ts';
+import { sliceEntry } from './row-range.ts';
 import type { EntryError, RunnerBatch, RunnerEntry } from './runner-batch.ts';
 
 /** A batch ready to run, and the entries that will not. */
@@ -18,23 +20,23 @@ export interface PreparedBatch {
 /**
  * Reads the payloads of a batch, decodes and checks every entry and stacks those that are sound. An
  * entry whose payload is missing or wrong fails alone.
+ * @param partInputs inputs of parts that were read before
  * @throws whatever the payload store rejects with
  */
 export async function prepareBatch(
   batch: RunnerBatch,
   signature: ModelSignature,
   payloads: PayloadStore,
+  partInputs = new PartInputs(),
 ): Promise<PreparedBatch> {
-  const messages = await readPayloads(batch.entries, payloads);
+  const found = await readPayloads(batch.entries, payloads, partInputs);
   const decoder = new EntryDecoder(signature);
   const running: RunnerEntry[] = [];
   const decoded: DecodedEntry[] = [];
   const failed = new Map<string, EntryError>();
   batch.entries.forEach((entry, index) => {
     try {
-      const message = messages[index] ?? null;
-      assertAnswerable(entry, message, signature);
-      const inputs = decoder.decode(message, entry.rows);
+      const inputs = decodeInputs(entry, found[index] ?? null, decoder, signature);
       assertCompany(inputs, decoded, signature);
       running.push(entry);
       decoded.push(inputs);
@@ -52,22 +54,55 @@ export function entryError(error: unknown): EntryError {
   return { code, message, retryable };
 }
 
+/** The payload of each entry; null if it is gone. */
 async function readPayloads(
   entries: readonly RunnerEntry[],
   payloads: PayloadStore,
-): Promise<(Uint8Array | null)[]> {
-  const keys = entries.flatMap((entry) => ('key' in entry.input ? [entry.input.key] : []));
-  const read = keys.length === 0 ? [] : await payloads.read(keys);
-  let next = 0;
-  return entries.map(({ input }) => ('key' in input ? (read[next++] ?? null) : input.inline));
+  partInputs: PartInputs,
+): Promise<(Uint8Array | PartInput | null)[]> {
+  const keys = [...new Set(entries.filter((entry) => !isPart(entry)).flatMap(keysOf))];
+  const partKeys = [...new Set(entries.filter(isPart).flatMap(keysOf))];
+  const [read, ...parts] = await Promise.all([
+    keys.length === 0 ? [] : payloads.read(keys),
+    ...partKeys.map((key) => partInputs.read(key, payloads)),
+  ]);
+  const wholes = new Map(keys.map((key, index) => [key, read[index]]));
+  const shared = new Map(partKeys.map((key, index) => [key, parts[index]]));
+  return entries.map((entry) => {
+    if ('inline' in entry.input) return entry.input.inline;
+    const [key = ''] = keysOf(entry);
+    return (isPart(entry) ? shared : wholes).get(key) ?? null;
+  });
+}
+
+function isPart({ rowRange }: RunnerEntry): boolean {
+  return rowRange !== undefined;
+}
+
+function keysOf({ input }: RunnerEntry): string[] {
+  return 'key' in input ? [input.key] : [];
+}
+
+/** @throws QuernError `PAYLOAD_MISSING` or `INVALID_INPUT` */
+function decodeInputs(
+  entry: RunnerEntry,
+  payload: Uint8Array | PartInput | null,
+  decoder: EntryDecoder,
+  signature: ModelSignature,
+): DecodedEntry {
+  assertAnswerable(entry, payload, signature);
+  const { rowRange, rows } = entry;
+  const decode = (message: Uint8Array) => decoder.decode(message, rowRange?.of ?? rows);
+  const whole = payload instanceof PartInput ? payload.decoded(decode) : decode(payload);
+  return rowRange === undefined ? whole : sliceEntry(whole, signature, rowRange.first, rows);
 }
 
 function assertAnswerable(
   entry: RunnerEntry,
-  message: Uint8Array | null,
+  payload: Uint8Array | PartInput | null,
   signature: ModelSignature,
-): asserts message is Uint8Array {
-  if (message === null) {
+): asserts payload is Uint8Array | PartInput {
+  if (payload === null) {
     const key = 'key' in entry.input ? entry.input.key : 'inline';
     throw new QuernError(
       'PAYLOAD_MISSING',

@@ -11,14 +11,31 @@ export interface RunnerBatch {
 /** One prediction of a batch. */
 export interface RunnerEntry {
   readonly id: string;
-  /** The extent of axis 0 of its inputs; 1 where the model is not batchable. */
+  /** The extent of its inputs along their batch axes; 1 where the model is not batchable. */
   readonly rows: number;
-  /** Tensors as `encodeTensors` writes them, or the key of a payload that holds them. */
-  readonly input: { readonly inline: Uint8Array } | { readonly key: string };
+  readonly input: RunnerInput;
+  /** Set if the entry is a part of a prediction: its input is the whole one's. */
+  readonly rowRange?: RowRange;
   /** The key that a result too large to come back inline is stored under. */
   readonly resultKey: string;
   /** The outputs wanted; all of them by default. */
   readonly outputs?: readonly string[];
+}
+
+/** Tensors as `encodeTensors` writes them, or the key of a payload that holds them. */
+export type RunnerPayload = { readonly inline: Uint8Array } | { readonly key: string };
+
+/**
+ * `parts` are the results of a prediction's parts, in the order of their rows. They are put together
+ * into one result, without a run; such an entry is a batch of its own.
+ */
+export type RunnerInput = RunnerPayload | { readonly parts: readonly RunnerPayload[] };
+
+/** Which rows of an input a part has; `RunnerEntry.rows` says how many. */
+export interface RowRange {
+  readonly first: number;
+  /** Rows of the whole input. */
+  readonly of: number;
 }
 
 /** Tensors as `encodeTensors` writes them, here or in the payload store. */

@@ -1,6 +1,6 @@
 import type { ModelSignature } from '@quern/contract';
 import type { RepositoryModel } from '../repository/load-repository.ts';
-import type { ExecutionProvider } from '../repository/model-config.ts';
+import type { ExecutionProvider, ModelConfig } from '../repository/model-config.ts';
 import type { ModelVersion } from '../repository/versions.ts';
 
 /** What a runner must know of the model version it loads; it crosses to the runner's process. */
@@ -14,6 +14,8 @@ export interface RunnerModel {
   readonly threads: number;
   /** The most rows in one run. */
   readonly maxBatchSize: number;
+  /** The most rows of one prediction; more than a run takes come in parts. */
+  readonly maxRowsPerPrediction: number;
   readonly runTimeoutMs: number;
   readonly warmup: WarmupSettings;
   /** What model.yaml says about inputs, by name. */
@@ -48,6 +50,14 @@ export interface LoadedModel {
   readonly warnings: readonly string[];
 }
 
+/** A prediction has rows for at most so many full batches, unless model.yaml says otherwise. */
+const DEFAULT_MAX_PARTS = 32;
+
+/** The most rows that a prediction may have if the model is batchable. */
+export function maxRowsPerPrediction({ batching }: Pick<ModelConfig, 'batching'>): number {
+  return batching.maxRowsPerPrediction ?? DEFAULT_MAX_PARTS * batching.maxBatchSize;
+}
+
 /** The runner's view of one version of a repository model. */
 export function toRunnerModel(model: RepositoryModel, version: ModelVersion): RunnerModel {
   const { config } = model;
@@ -58,6 +68,7 @@ export function toRunnerModel(model: RepositoryModel, version: ModelVersion): Ru
     executionProviders: config.executionProviders,
     threads: config.instances.threads,
     maxBatchSize: config.batching.maxBatchSize,
+    maxRowsPerPrediction: maxRowsPerPrediction(config),
     runTimeoutMs: config.runTimeoutMs,
     warmup: config.warmup,
     inputs: config.inputs,

@@ -1,9 +1,11 @@
 import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { batchError } from '../session/ort-message.ts';
 import type { PlainError } from '../session/session-messages.ts';
+import { assembleParts, assemblyOf } from './assemble-parts.ts';
 import { finishBatch } from './finish-batch.ts';
 import { MemoryReport } from './memory-report.ts';
 import { packResult, unpackBatch } from './message-packing.ts';
+import { PartInputs } from './part-inputs.ts';
 import type { PayloadStore } from './payload-store.ts';
 import { prepareBatch } from './prepare-batch.ts';
 import { MARKS_FD } from './run-marks.ts';
@@ -35,6 +37,7 @@ export function serveRunner(options: { payloads: PayloadStore }): void {
 class RunnerServer {
   readonly #payloads: PayloadStore;
   readonly #memory = new MemoryReport((rssBytes) => send({ kind: 'memory', rssBytes }));
+  readonly #partInputs = new PartInputs();
   #session: SessionClient | undefined;
   #signature: ModelSignature | undefined;
 
@@ -83,8 +86,10 @@ class RunnerServer {
     if (session === undefined || signature === undefined) {
       throw new QuernError('MODEL_UNAVAILABLE', 'a batch came before the model was loaded');
     }
+    const assembly = assemblyOf(batch);
+    if (assembly !== undefined) return assembleParts(batch, assembly, signature, this.#payloads);
     const startedAtMs = performance.now();
-    const prepared = await prepareBatch(batch, signature, this.#payloads);
+    const prepared = await prepareBatch(batch, signature, this.#payloads, this.#partInputs);
     const collateMs = performance.now() - startedAtMs;
     let ran: SessionRan = { outputs: [], inferenceMs: 0 };
     if (prepared.running.length > 0) {

@@ -19,8 +19,8 @@ export interface DecodedEntry {
   readonly tensors: readonly DecodedTensor[];
 }
 
-/** `strings` holds the elements of a BYTES tensor. */
-interface DecodedTensor extends Tensor {
+/** `strings` holds the elements of a BYTES tensor, whose `data` nobody reads any more. */
+export interface DecodedTensor extends Tensor {
   readonly strings?: readonly string[];
 }
 

@@ -12,7 +12,7 @@ const WITHOUT_SIGNATURE = new RegExp(SOURCE_PLACE.source, 'g');
 const STATUS_CODE = /\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g;
 
 const OUT_OF_MEMORY =
-  /failed to allocate memory|out of memory|bad_alloc|array buffer allocation failed|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED/i;
+  /failed to allocate memory|out of memory|bad_alloc|smaller than requested bytes|cannot allocate memory|array buffer allocation failed|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED/i;
 
 const MAX_LENGTH = 600;
 

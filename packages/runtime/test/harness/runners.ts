@@ -35,6 +35,7 @@ export function fixtureModel(name: string, overrides: Partial<RunnerModel> = {})
     executionProviders: ['cpu'],
     threads: 1,
     maxBatchSize: 8,
+    maxRowsPerPrediction: 8,
     runTimeoutMs: 30_000,
     warmup: { enabled: true, budgetMs: 50 },
     inputs: {},
