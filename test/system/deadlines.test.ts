@@ -41,12 +41,18 @@ it('expires what has not started when its time is over, and runs the rest', asyn
   expect(await untilEnded(stack, busy, 60_000)).toMatchObject({ status: 'succeeded' });
 });
 
-it('does not run what expired while there was no worker', async () => {
+it('expires without a worker at the deadline, and never runs it', async () => {
   const { stack } = running;
   await stack.workers[0]?.stop();
   // Were it run, it would keep the model busy for an hour.
-  const late = await submit(stack, 'slow', loopInput(3600), { timeout_ms: 1 });
+  const late = await submit(stack, 'slow', loopInput(3600), { timeout_ms: 200 });
   const next = await submit(stack, 'slow', loopInput(0));
+  const expired = await untilEnded(stack, late, 60_000);
+  expect(expired).toMatchObject({ ...EXPIRED, metrics: { attempts: 0 } });
+  // 100 ms on a machine that is free; this one may be busy with other tests.
+  const lateByMs = Date.parse(expired.completed_at ?? '') - Date.parse(expired.expires_at ?? '');
+  expect(lateByMs).toBeGreaterThanOrEqual(0);
+  expect(lateByMs).toBeLessThan(2000);
   stack.addWorker();
   expect(await untilEnded(stack, next, 60_000)).toMatchObject({ status: 'succeeded' });
   expect(await untilEnded(stack, late, 60_000)).toMatchObject(EXPIRED);

@@ -10,7 +10,8 @@ import {
 import type { Redis } from 'ioredis';
 import { canceledError } from './cancellation.ts';
 import { CancellationWatch } from './cancellation-watch.ts';
-import { type JobResult, reasonFromError } from './job-record.ts';
+import { expiredError } from './expiry-sweep.ts';
+import { type JobResult, jobDataSchema, reasonFromError } from './job-record.ts';
 import { bullKey, bullPrefix } from './keys.ts';
 import { type QueuedPrediction, queuedPrediction } from './queued-prediction.ts';
 import { isConnectionError } from './redis-connection.ts';
@@ -122,7 +123,10 @@ export class Consumer {
     try {
       return await this.#untilEndedOrCanceled(job, cancellation);
     } catch (error) {
-      if (error instanceof ReturnToQueue) throw await this.#giveBack(job, token, error);
+      if (error instanceof ReturnToQueue && !isExpired(job)) {
+        throw await this.#giveBack(job, token, error);
+      }
+      if (error instanceof ReturnToQueue) throw jobError(expiredError());
       throw jobError(toQuernError(error));
     } finally {
       // A job that this consumer lost may have come to it again: that one is held now.
@@ -181,6 +185,12 @@ function jobError(error: QuernError): Error {
   const wrapped = isWorthRetrying(error) ? new Error(reason) : new UnrecoverableError(reason);
   wrapped.stack = reason;
   return wrapped;
+}
+
+/** Given back after its deadline it could only expire. */
+function isExpired({ data }: Job): boolean {
+  const parsed = jobDataSchema.shape.deadlineAtMs.safeParse(data?.deadlineAtMs);
+  return parsed.data !== undefined && parsed.data <= Date.now();
 }
 
 /** A client may send an expired prediction again; the same one stays expired. */

@@ -44,6 +44,11 @@ export function predictionIndexKey(model: string): string {
   return ownKey(model, 'predictions');
 }
 
+/** Sorted set of the ids that have a deadline, by deadline in ms; see `ExpirySweeper`. */
+export function deadlinesKey(model: string): string {
+  return ownKey(model, 'deadlines');
+}
+
 /** Channel on which workers hear of cancellations. */
 export function cancelChannel(model: string): string {
   return ownKey(model, 'cancel');

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { BullQueues } from './bull-queues.ts';
 import { bullPriority, type JobData, type JobView, jobDataFor } from './job-record.ts';
-import { inputKey } from './keys.ts';
+import { deadlinesKey, inputKey } from './keys.ts';
 import { INPUT_TTL_MS, type PayloadStore } from './payload-store.ts';
 import { indexPrediction } from './prediction-list.ts';
 import { isIdentified, reserveId } from './reservation.ts';
@@ -24,7 +24,7 @@ export interface Accepted {
   readonly isOurs: boolean;
 }
 
-/** Puts predictions into Redis: reservation, input, place on the list, job. */
+/** Puts predictions into Redis: reservation, input, place on the list, job, deadline. */
 export class PredictionIntake {
   readonly #parts: PredictionIntakeParts;
 
@@ -47,6 +47,7 @@ export class PredictionIntake {
     await Promise.all([
       indexPrediction(redis, name, id, createdAtMs),
       this.#addJob(submission, id, data, createdAtMs),
+      data.deadlineAtMs !== undefined && redis.zadd(deadlinesKey(name), data.deadlineAtMs, id),
     ]);
     return { view: { id, data, createdAtMs, attempts: 0, isLocked: false }, isOurs };
   }

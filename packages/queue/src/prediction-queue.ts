@@ -4,7 +4,9 @@ import type { Redis } from 'ioredis';
 import { ulid } from 'ulid';
 import { Admission } from './admission.ts';
 import { BullQueues } from './bull-queues.ts';
-import { canceledError, endWaitingJob, publishCancel } from './cancellation.ts';
+import { canceledError, publishCancel } from './cancellation.ts';
+import { endWaitingJob } from './end-waiting-job.ts';
+import { ExpirySweeper } from './expiry-sweeper.ts';
 import { JobReader } from './job-reader.ts';
 import { type JobView, predictionFromJob } from './job-record.ts';
 import { KNOWN_MODELS_KEY } from './keys.ts';
@@ -54,6 +56,7 @@ export class PredictionQueue {
   readonly #admission: Admission;
   readonly #intake: PredictionIntake;
   readonly #hub: ReplyHub;
+  readonly #sweeper: ExpirySweeper;
   readonly #waits = new Set<PredictionWait>();
   #closing: Promise<void> | undefined;
 
@@ -73,6 +76,11 @@ export class PredictionQueue {
     this.#admission = new Admission(redis);
     this.#hub = new ReplyHub({ redis, subscriber, processId, onError });
     this.registry = new RegistryReader({ redis, subscriber, onError });
+    this.#sweeper = new ExpirySweeper({
+      redis,
+      models: () => this.registry.models().map(({ name }) => name),
+      onError,
+    });
   }
 
   /** @throws QuernError `REDIS_UNAVAILABLE` if Redis does not answer within `redisWaitMs` */
@@ -91,6 +99,7 @@ export class PredictionQueue {
       const queue = new PredictionQueue(redis, subscriber, onError);
       await queue.#hub.start();
       await queue.registry.start();
+      queue.#sweeper.start();
       return queue;
     } catch (error) {
       subscriber?.disconnect();
@@ -149,6 +158,7 @@ export class PredictionQueue {
       const { view: accepted, isOurs } = await this.#admission.admit(model, () =>
         this.#intake.accept(submission, id),
       );
+      this.#sweeper.note(model.name, accepted.data.deadlineAtMs);
       if (!isOurs) {
         // The same submission came in elsewhere at the same time.
         const known = await this.#read(model.name, id);
@@ -302,11 +312,13 @@ export class PredictionQueue {
 
   async #closeAll(): Promise<void> {
     for (const waiting of this.#waits) waiting.close();
+    const sweeperClosed = this.#sweeper.close();
     this.registry.close();
     this.#hub.close();
     await this.#queues.close();
     this.#subscriber.disconnect();
     this.#redis.disconnect();
+    await sweeperClosed;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { viewOfJob } from './job-reader.ts';
-import { inputKey, replyChannel } from './keys.ts';
+import { deadlinesKey, inputKey, replyChannel } from './keys.ts';
 import { type Reply, type ReplyMessage, replyOf } from './reply-messages.ts';
 
 /**
@@ -13,6 +13,8 @@ export class ReplyPublisher {
   readonly #onError: (error: Error) => void;
   readonly #pending = new Map<string, Reply[]>();
   #spentInputs: string[] = [];
+  /** Ended predictions that had a deadline, by model. */
+  readonly #metDeadlines = new Map<string, string[]>();
   #isFlushPlanned = false;
   #sent: Promise<unknown> = Promise.resolve();
 
@@ -26,16 +28,13 @@ export class ReplyPublisher {
     const view = viewOfJob(job, false);
     const reply = view === undefined ? undefined : replyOf(view);
     if (view === undefined || reply === undefined) return;
-    const { model, input, replyTo } = view.data;
+    const { model, input, replyTo, deadlineAtMs } = view.data;
+    if (deadlineAtMs !== undefined) addTo(this.#metDeadlines, model, view.id);
     // Failed jobs keep their input, so that an operator can retry them.
     if (input === undefined && reply.result !== undefined) {
       this.#spentInputs.push(inputKey(model, view.id));
     }
-    if (replyTo !== undefined) {
-      const replies = this.#pending.get(replyTo) ?? [];
-      this.#pending.set(replyTo, replies);
-      replies.push(reply);
-    }
+    if (replyTo !== undefined) addTo(this.#pending, replyTo, reply);
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
     setImmediate(() => this.#send());
@@ -51,6 +50,10 @@ export class ReplyPublisher {
     this.#pending.clear();
     if (this.#spentInputs.length > 0) sent.push(this.#redis.unlink(...this.#spentInputs));
     this.#spentInputs = [];
+    for (const [model, ids] of this.#metDeadlines) {
+      sent.push(this.#redis.zrem(deadlinesKey(model), ...ids));
+    }
+    this.#metDeadlines.clear();
     this.#sent = Promise.all([this.#sent, ...sent]).catch(this.#onError);
   }
 
@@ -59,4 +62,10 @@ export class ReplyPublisher {
     this.#send();
     if (this.#redis.status === 'ready') await this.#sent;
   }
+}
+
+function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
 }

@@ -1,6 +1,12 @@
 import { Batcher, EntryDropped, LaneProfiles, realClock } from '@quern/batcher';
 import { QuernError, type ServedVersion } from '@quern/contract';
-import { canceledError, type JobResult, type QueuedPrediction, ReturnToQueue } from '@quern/queue';
+import {
+  canceledError,
+  expiredError,
+  type JobResult,
+  type QueuedPrediction,
+  ReturnToQueue,
+} from '@quern/queue';
 import {
   type LoadedModel,
   type ModelVersion,
@@ -169,11 +175,7 @@ export class VersionService {
   #reasonFor(error: unknown, { data }: QueuedPrediction): unknown {
     if (error instanceof EntryDropped) {
       if (error.reason === 'aborted') return canceledError();
-      if (error.reason === 'expired') {
-        return new QuernError('DEADLINE_EXCEEDED', 'It had not started when its deadline came.', {
-          retryable: false,
-        });
-      }
+      if (error.reason === 'expired') return expiredError();
       if (error.reason === 'oversized') {
         return new QuernError('INVALID_INPUT', `${data.rows} rows are more than one batch takes.`);
       }

@@ -4,6 +4,7 @@ import {
   CancelListener,
   checkRedis,
   connectRedis,
+  ExpirySweeper,
   Housekeeping,
   openBullQueue,
   RegistryPublisher,
@@ -93,6 +94,11 @@ export async function startWorker(
     await Promise.all(queues.map(({ queue }) => queue.close()));
   });
   housekeeping.start();
+
+  const names = services.map(({ name }) => name);
+  const sweeper = new ExpirySweeper({ redis, models: () => names, onError });
+  lifecycle.defer('deadlines', () => sweeper.close());
+  sweeper.start();
 
   const served = services.map((service) => ({ service, ...problemsOf(scan, service.name) }));
   const unserved = unservedModels(scan);
