@@ -1,5 +1,6 @@
 import type { PredictionQueue } from '@quern/queue';
 import type { Logger, Registry } from '@quern/service';
+import compression from 'compression';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { logAccess } from './access-log.ts';
@@ -7,10 +8,10 @@ import { ApiMetrics } from './api-metrics.ts';
 import { authenticate } from './authentication.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { answerErrors, pathNotFound } from './error-responses.ts';
-import { jsonBodyReader } from './json-body.ts';
 import { modelRoutes } from './model-routes.ts';
 import { predictionRoutes } from './prediction-routes.ts';
 import { protocolRoutes } from './protocol-routes.ts';
+import { bodyReader } from './request-body.ts';
 import { openContext } from './request-context.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { addRoute, type Route } from './routes.ts';
@@ -30,6 +31,9 @@ export interface AppDeps {
   readonly stopping: AbortSignal;
 }
 
+/** Smaller answers gain nothing: they are one packet either way. */
+const COMPRESS_FROM_BYTES = 2048;
+
 /** The HTTP API as an Express application; it listens nowhere by itself. */
 export function buildApp(deps: AppDeps): Express {
   const { queue, logger } = deps;
@@ -37,7 +41,7 @@ export function buildApp(deps: AppDeps): Express {
   const routeDeps: RouteDeps = {
     queue,
     metrics,
-    readJson: jsonBodyReader(deps.bodyLimitBytes),
+    bodies: bodyReader(deps.bodyLimitBytes),
     syncWaitMs: deps.syncWaitMs,
     publicUrl: deps.publicUrl,
     stopping: deps.stopping,
@@ -47,7 +51,7 @@ export function buildApp(deps: AppDeps): Express {
   app.disable('etag');
   app.enable('case sensitive routing');
   app.use(openContext, metrics.observe(), logAccess(logger), securityHeaders());
-  app.use(authenticate(deps.apiKeys));
+  app.use(authenticate(deps.apiKeys), compression({ threshold: COMPRESS_FROM_BYTES }));
   const routes = [
     ...predictionRoutes(routeDeps),
     ...modelRoutes(routeDeps),

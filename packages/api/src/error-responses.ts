@@ -81,7 +81,10 @@ function asQuernError(thrown: unknown): QuernError {
     return new QuernError('PAYLOAD_TOO_LARGE', tooLargeMessage(thrown));
   }
   if (thrown.type === 'encoding.unsupported') {
-    return new QuernError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding: expected identity');
+    return new QuernError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'Content-Encoding: expected gzip, deflate, br or none',
+    );
   }
   if (thrown.status !== undefined && thrown.status < 500) {
     return new QuernError('INVALID_REQUEST', clientFaultMessage(thrown), { cause: thrown });

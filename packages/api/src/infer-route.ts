@@ -1,19 +1,10 @@
-import {
-  type InferRequest,
-  inferRequestSchema,
-  inferResponseToWire,
-  isTerminal,
-  type Prediction,
-  parseInferInputs,
-  QuernError,
-  requestedOutputs,
-} from '@quern/contract';
+import { isTerminal, type Prediction, QuernError } from '@quern/contract';
 import type { ModelTarget, Submission } from '@quern/queue';
 import { sendError } from './error-responses.ts';
+import { answerTo, type InferCall, inferCall } from './infer-call.ts';
+import { sendInferAnswer } from './infer-response.ts';
 import { type InferSchedule, readSchedule } from './infer-schedule.ts';
-import { sendJson } from './json-response.ts';
 import { placeOrder } from './prediction-door.ts';
-import { parseRequest } from './request-schema.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { type Handler, optionalParameter, pathParameter } from './routes.ts';
 import { waitSignal } from './wait-signal.ts';
@@ -27,22 +18,22 @@ interface Wait {
 
 /**
  * `POST /v2/models/{model}/infer`: a prediction through the queue whose end is awaited. It answers with
- * the outputs, with the prediction's fault, or with 504 if neither came in time.
+ * the outputs, with the prediction's fault, or with 504 if neither came in time. Tensors in binary form
+ * go into Redis, and come out of it, as they are.
  */
 export function infer(deps: RouteDeps): Handler {
   return async (request, response, context) => {
     const model = pathParameter(request, 'model');
     context.submission = deps.queue.registry.model(model) === undefined ? {} : { model };
-    const json = await deps.readJson(request, response);
-    const body = parseRequest(inferRequestSchema, json, 'body');
-    const schedule = readSchedule(body.parameters);
+    const call = inferCall(await deps.bodies.infer(request, response));
+    const schedule = readSchedule(call.parameters);
     const signal = waitSignal(response, deps.stopping);
     const wait: Wait = { schedule, startedAtMs: performance.now(), signal };
     const timeoutMs = Math.min(deps.syncWaitMs, schedule.timeoutMs ?? deps.syncWaitMs);
-    const { prediction } = await placeOrder(deps, context, {
+    const { prediction, target } = await placeOrder(deps, context, {
       model,
       version: optionalParameter(request, 'version'),
-      compose: (target) => submissionFrom(body, target, schedule),
+      compose: (target) => submissionFrom(call, target, schedule),
       wait: { timeoutMs, signal },
     });
     const ended = isTerminal(prediction.status)
@@ -52,25 +43,23 @@ export function infer(deps: RouteDeps): Handler {
       sendError(request, response, failureOf(ended));
       return;
     }
-    const { version, outputs } = ended;
-    const wire = inferResponseToWire({ model: ended.model, version, id: body.id, outputs });
-    sendJson(response, 200, wire.body, wire.holdsBigints);
+    sendInferAnswer(response, answerTo(call, target, ended, ended.outputs));
   };
 }
 
 function submissionFrom(
-  body: InferRequest,
+  call: InferCall,
   target: ModelTarget,
   { priority, timeoutMs }: InferSchedule,
 ): Submission {
-  const inputs = parseInferInputs(body, target.signature);
-  const outputs = requestedOutputs(body, target.signature);
-  const isAll = outputs.length === target.signature.outputs.length;
+  const inputs = call.inputs(target.signature);
+  const wanted = call.outputs(target.signature);
+  const isAll = wanted.length === target.signature.outputs.length;
   return {
     target,
     inputs: { ...inputs, form: 'flat' },
     priority,
-    ...(!isAll && { outputs }),
+    ...(!isAll && { outputs: wanted.map(({ name }) => name) }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
 }

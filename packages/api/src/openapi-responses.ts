@@ -83,3 +83,9 @@ export function jsonBody(schema: z.ZodType, examples: Record<string, unknown>): 
     content: { 'application/json': { schema, examples: Object.fromEntries(named) } },
   };
 }
+
+/** The same with the choice of a binary body. */
+export function binaryContent<T extends ResponseConfig | ZodRequestBody>(body: T): T {
+  const binary = { schema: z.string().meta({ format: 'binary' }) };
+  return { ...body, content: { ...body.content, 'application/octet-stream': binary } };
+}

@@ -1,7 +1,7 @@
 import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { inferRequestSchema, inferResponseSchema, modelMetadataSchema } from '@quern/contract';
 import { z } from 'zod';
-import { FAULTS, jsonBody, jsonResponse, v2Errors } from './openapi-responses.ts';
+import { binaryContent, FAULTS, jsonBody, jsonResponse, v2Errors } from './openapi-responses.ts';
 import {
   liveSchema,
   modelReadySchema,
@@ -101,10 +101,19 @@ const MODEL_ROUTES: readonly RouteConfig[] = FORMS.flatMap(({ path, params, suff
     operationId: `infer${suffix}`,
     summary: 'Make a prediction and wait for its outputs',
     description:
-      'Parameters: `priority` (1 high, 2 normal, from 3 on low) and `timeout` (microseconds that it may wait in the queue).',
-    request: { params, body: jsonBody(inferRequestSchema, INFER_EXAMPLES) },
+      'Parameters: `priority` (1 high, 2 normal, from 3 on low) and `timeout` (microseconds that it may wait in the queue). With the header `Inference-Header-Content-Length` the body is that many bytes of this JSON and then the elements of the inputs that have a `binary_data_size`; with 0, nothing but the elements of the only input. An output with the parameter `binary_data`, or all with `binary_data_output`, come back in the same way; `classification: n` asks for the n best classes of an output.',
+    request: {
+      params,
+      headers: z.object({
+        'Inference-Header-Content-Length': z
+          .string()
+          .optional()
+          .meta({ description: 'Bytes of JSON in front of the binary elements.' }),
+      }),
+      body: binaryContent(jsonBody(inferRequestSchema, INFER_EXAMPLES)),
+    },
     responses: {
-      '200': jsonResponse('The outputs.', inferResponseSchema),
+      '200': binaryContent(jsonResponse('The outputs.', inferResponseSchema)),
       ...v2Errors(FAULTS.infer),
     },
   },

@@ -19,6 +19,11 @@ export interface Order {
   readonly wait?: WaitOptions | undefined;
 }
 
+/** A prediction in its queue, and what it was placed for. */
+export interface Placed extends Submitted {
+  readonly target: ModelTarget;
+}
+
 /**
  * Puts a prediction into its model's queue; the one way in for every protocol. Between
  * `context.submission` being set by a route and being cleared here, a fault counts as a refusal.
@@ -27,13 +32,13 @@ export async function placeOrder(
   { queue, metrics }: RouteDeps,
   context: RequestContext,
   order: Order,
-): Promise<Submitted> {
+): Promise<Placed> {
   if (queue.registry.model(order.model) !== undefined) context.submission = { model: order.model };
   const target = await resolveTarget(queue, order.model, order.version);
   const submitted = await queue.submit(order.compose(target), order.wait);
   context.submission = undefined;
   if (submitted.created) metrics.accepted.inc({ model: target.model.name });
-  return submitted;
+  return { ...submitted, target };
 }
 
 /**

@@ -49,7 +49,7 @@ function createForModel(deps: RouteDeps): NonNullable<Route['post']> {
     if (deps.queue.registry.model(model) !== undefined) context.submission = { model };
     const body = parseRequest(
       createPredictionSchema,
-      await deps.readJson(request, response),
+      await deps.bodies.json(request, response),
       'body',
     );
     const version = optionalParameter(request, 'version');
@@ -60,7 +60,7 @@ function createForModel(deps: RouteDeps): NonNullable<Route['post']> {
 function createAnywhere(deps: RouteDeps): NonNullable<Route['post']> {
   return async (request, response, context) => {
     context.submission = {};
-    const json = await deps.readJson(request, response);
+    const json = await deps.bodies.json(request, response);
     const body = parseRequest(createPredictionAnywhereSchema, json, 'body');
     await create(deps, { request, response, context }, { ...namedTarget(body), body, id: body.id });
   };
@@ -70,7 +70,7 @@ function createWithId(deps: RouteDeps): NonNullable<Route['put']> {
   return async (request, response, context) => {
     context.submission = {};
     const id = pathParameter(request, 'id');
-    const json = await deps.readJson(request, response);
+    const json = await deps.bodies.json(request, response);
     const body = parseRequest(createPredictionAnywhereSchema, json, 'body');
     if (body.id !== undefined && body.id !== id) {
       throw invalidRequest('id', `got ${show(body.id)}, expected ${show(id)} as in the path`);

@@ -20,7 +20,7 @@ export const modelReadySchema = z
   .meta({ id: 'ModelReady' });
 
 /** Of the protocol's extensions, those that are true here. */
-const EXTENSIONS = ['schedule_policy', 'parameters'];
+const EXTENSIONS = ['binary_tensor_data', 'classification', 'parameters', 'schedule_policy'];
 
 const READY_TIMEOUT_MS = 1000;
 
@@ -31,7 +31,7 @@ export const API_VERSION = manifestSchema.parse(
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')),
 ).version;
 
-/** The `/v2` routes: the Open Inference Protocol, its JSON form. */
+/** The `/v2` routes: the Open Inference Protocol. */
 export function protocolRoutes(deps: RouteDeps): Route[] {
   const { queue } = deps;
   const metadata = modelMetadata(queue);

@@ -1,12 +1,12 @@
 import type { PredictionQueue } from '@quern/queue';
 import type { ApiMetrics } from './api-metrics.ts';
-import type { ReadJson } from './json-body.ts';
+import type { BodyReader } from './request-body.ts';
 
 /** What the routes work with. */
 export interface RouteDeps {
   readonly queue: PredictionQueue;
   readonly metrics: ApiMetrics;
-  readonly readJson: ReadJson;
+  readonly bodies: BodyReader;
   /** How long a synchronous request waits at most, ms. */
   readonly syncWaitMs: number;
   /** Base of links; undefined: what the client called. */

@@ -132,6 +132,7 @@ test('any headers', { timeout: TIMEOUT_MS }, async () => {
     'idempotency-key',
     'content-type',
     'content-encoding',
+    'inference-header-content-length',
     'x-request-id',
     'authorization',
     'accept',

@@ -154,8 +154,8 @@ describe('a body that is refused', () => {
     [{ 'content-type': 'application/x-www-form-urlencoded' }],
     [{ 'content-type': 'application/json; charset=utf-16' }],
     [{ 'content-type': 'application/octet-stream' }],
-    [{ 'content-encoding': 'gzip' }],
-    [{ 'content-encoding': 'br' }],
+    [{ 'content-encoding': 'zstd' }],
+    [{ 'content-encoding': 'x'.repeat(100) }],
   ])('for %o', async (headers) => {
     const answer = await api.call('POST', CREATE, { body: INPUT, headers });
     expect(answer.status).toBe(415);
@@ -321,7 +321,11 @@ describe('paths and methods', () => {
   });
 
   test('answers HEAD as GET without the body', async () => {
-    const [head, get] = [await api.call('HEAD', '/v1/models'), await api.call('GET', '/v1/models')];
+    const headers = { 'accept-encoding': 'identity' };
+    const [head, get] = [
+      await api.call('HEAD', '/v1/models', { headers }),
+      await api.call('GET', '/v1/models', { headers }),
+    ];
     expect(head).toMatchObject({ status: 200, text: '' });
     expect(head.headers.get('content-length')).toBe(get.headers.get('content-length'));
   });

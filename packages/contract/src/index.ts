@@ -1,4 +1,5 @@
 export { decodeBytesElements, encodeBytesElements, splitBytesElements } from './bytes-elements.ts';
+export { type ClassificationOptions, classify } from './classification.ts';
 export { type BlockPlace, forEachRun } from './copy-runs.ts';
 export { DATATYPE_TRAITS, DATATYPES, type Datatype, datatypeFromOnnx } from './datatypes.ts';
 export { allocateElements, type ElementArray, viewBytes, viewElements } from './element-array.ts';
@@ -13,16 +14,22 @@ export {
   type QuernErrorOptions,
   toQuernError,
 } from './errors.ts';
+export { parseInferInputs, parseRawInput } from './infer-inputs.ts';
 export {
+  type AnsweredOutput,
   type InferAnswer,
+  type InferMessage,
+  inferResponseToWire,
+} from './infer-response.ts';
+export {
   type InferRequest,
+  type InferResponse,
   inferRequestSchema,
   inferResponseSchema,
-  inferResponseToWire,
   modelMetadataSchema,
   ONNX_PLATFORM,
-  parseInferInputs,
   requestedOutputs,
+  type WantedOutput,
 } from './inference-protocol.ts';
 export { parseJson, stringifyJson } from './json.ts';
 export { arrangeRows, type ModelInputs, parseModelInputs } from './model-inputs.ts';

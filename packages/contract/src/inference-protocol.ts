@@ -2,15 +2,10 @@ import { z } from 'zod';
 import { DATATYPES } from './datatypes.ts';
 import { show } from './error-text.ts';
 import { QuernError } from './errors.ts';
-import { arrangeRows, type ModelInputs } from './model-inputs.ts';
-import type { ModelSignature } from './model-signature.ts';
-import type { WireObject } from './prediction-to-wire.ts';
-import { formatShape, invalidInput, type Tensor } from './tensor.ts';
-import { assertTensorFits, readShape, tensorFromData } from './tensor-from-json.ts';
-import { flatJsonElements } from './tensor-to-json.ts';
+import type { ModelSignature, TensorSpec } from './model-signature.ts';
 
 /**
- * The JSON form of the Open Inference Protocol v2. FP16, for which the protocol has none, is taken as
+ * The bodies of the Open Inference Protocol v2. FP16, for which its JSON form has none, is taken as
  * numbers.
  * Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md
  */
@@ -29,7 +24,8 @@ export const inferRequestSchema = z
         shape: z.unknown().meta({ type: 'array', items: { type: 'integer' } }),
         datatype: z.string(),
         parameters: parametersSchema.optional(),
-        data: z.unknown().meta({ type: 'array', items: {} }),
+        /** Absent if the elements follow the JSON in binary form (`parameters.binary_data_size`). */
+        data: z.unknown().optional().meta({ type: 'array', items: {} }),
       }),
     ),
     outputs: z
@@ -49,11 +45,13 @@ export const inferResponseSchema = z
         name: z.string(),
         shape: z.array(z.number().int()),
         datatype: z.enum(DATATYPES),
-        data: z.array(z.unknown()),
+        parameters: z.object({ binary_data_size: z.number().int() }).optional(),
+        data: z.array(z.unknown()).optional(),
       }),
     ),
   })
   .meta({ id: 'InferResponse' });
+export type InferResponse = z.infer<typeof inferResponseSchema>;
 
 export const modelMetadataSchema = z
   .object({
@@ -69,98 +67,61 @@ export const modelMetadataSchema = z
   })
   .meta({ id: 'ModelMetadata' });
 
+/** An output that a request asks for, and in which form. */
+export interface WantedOutput {
+  readonly name: string;
+  /** In binary form behind the JSON. */
+  readonly binary: boolean;
+  /** So many best classes instead of the scores (the classification extension). */
+  readonly classes?: number;
+}
+
 /**
- * Reads the inputs of an infer request against a signature, in the signature's order.
- * @throws QuernError `INVALID_INPUT` naming the field
+ * The outputs that a request asks for; all where it names none.
+ * @throws QuernError `INVALID_REQUEST` for an output that the model does not have, or one named twice,
+ *   and for parameters of an output that make no sense
  */
-export function parseInferInputs(
-  request: InferRequest,
+export function requestedOutputs(
+  { outputs = [], parameters }: InferRequest,
   signature: ModelSignature,
-): Omit<ModelInputs, 'form'> {
-  const expected = signature.inputs.map((spec) => spec.name);
-  const byName = new Map<string, Tensor>();
-  request.inputs.forEach((input, index) => {
-    const path = `inputs[${index}]`;
-    const spec = signature.inputs.find(({ name }) => name === input.name);
-    if (spec === undefined || byName.has(input.name)) {
-      const problem = spec === undefined ? 'unknown' : 'repeated';
-      throw invalidInput(
-        `${path}.name`,
-        `${problem} input ${show(input.name)}, expected ${expected.join(', ')}`,
-      );
+): WantedOutput[] {
+  const binary = readFlag(parameters?.['binary_data_output'], 'parameters.binary_data_output');
+  const all = signature.outputs.map(({ name }) => name);
+  if (outputs.length === 0) return all.map((name) => ({ name, binary: binary ?? false }));
+  const seen = new Set<string>();
+  return outputs.map(({ name, parameters: own }, index) => {
+    const path = `outputs[${index}]`;
+    const spec = signature.outputs.find((candidate) => candidate.name === name);
+    if (spec === undefined || seen.has(name)) {
+      const problem = seen.has(name) ? 'repeated' : 'unknown';
+      throw invalid(`${path}.name`, `${problem} output ${show(name)}, expected ${all.join(', ')}`);
     }
-    if (input.datatype !== spec.datatype) {
-      throw invalidInput(
-        `${path}.datatype`,
-        `got ${show(input.datatype)}, expected ${spec.datatype} for ${spec.name}`,
-      );
-    }
-    const shape = readShape(input.shape, `${path}.shape`);
-    assertTensorFits(shape, spec, `${path}.shape`);
-    byName.set(spec.name, tensorFromData(input.data, shape, spec, `${path}.data`));
-  });
-  const tensors = signature.inputs.map((spec) => {
-    const tensor = byName.get(spec.name);
-    if (tensor === undefined) {
-      const problem = `${spec.name} is missing, expected ${spec.datatype} ${formatShape(spec.shape)}`;
-      throw invalidInput('inputs', problem);
-    }
-    return tensor;
-  });
-  return arrangeRows(tensors, signature, 'inputs');
-}
-
-/**
- * The names of the outputs that a request asks for; all where it names none.
- * @throws QuernError `INVALID_REQUEST` for an output that the model does not have, or one named twice
- */
-export function requestedOutputs(request: InferRequest, signature: ModelSignature): string[] {
-  const all = signature.outputs.map((spec) => spec.name);
-  if (request.outputs === undefined || request.outputs.length === 0) return all;
-  const wanted = new Set<string>();
-  request.outputs.forEach(({ name }, index) => {
-    if (!all.includes(name) || wanted.has(name)) {
-      const problem = wanted.has(name) ? 'repeated' : 'unknown';
-      const path = `outputs[${index}].name`;
-      throw new QuernError(
-        'INVALID_REQUEST',
-        `${path}: ${problem} output ${show(name)}, expected ${all.join(', ')}`,
-        { details: { path } },
-      );
-    }
-    wanted.add(name);
-  });
-  return [...wanted];
-}
-
-/** The answer to an infer request, as the code holds it. */
-export interface InferAnswer {
-  readonly model: string;
-  readonly version: number;
-  readonly id: string | undefined;
-  readonly outputs: readonly Tensor[];
-}
-
-/** An infer response; tensors as flat row-major data. FP16, which the protocol leaves out, as numbers. */
-export function inferResponseToWire(
-  answer: InferAnswer,
-): WireObject<z.infer<typeof inferResponseSchema>> {
-  let holdsBigints = false;
-  const outputs = answer.outputs.map((tensor) => {
-    const flat = flatJsonElements(tensor);
-    holdsBigints ||= flat.holdsBigints;
+    seen.add(name);
+    const ownBinary = readFlag(own?.['binary_data'], `${path}.parameters.binary_data`);
+    const classes = readClasses(own?.['classification'], spec, `${path}.parameters.classification`);
     return {
-      name: tensor.name,
-      shape: [...tensor.shape],
-      datatype: tensor.datatype,
-      data: flat.elements,
+      name,
+      binary: ownBinary ?? binary ?? false,
+      ...(classes !== undefined && { classes }),
     };
   });
-  const body = {
-    model_name: answer.model,
-    model_version: String(answer.version),
-    ...(answer.id !== undefined && { id: answer.id }),
-    outputs,
-  };
-  return { body, holdsBigints };
+}
+
+function readFlag(value: unknown, path: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalid(path, `got ${show(value)}, expected true or false`);
+}
+
+function readClasses(value: unknown, spec: TensorSpec, path: string): number | undefined {
+  // Clients of the protocol send 0 for "none".
+  if (value === undefined || value === 0) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw invalid(path, `got ${show(value)}, expected how many classes`);
+  }
+  if (spec.datatype === 'BYTES') throw invalid(path, `${spec.name} is text, which has no classes`);
+  return value;
+}
+
+function invalid(path: string, problem: string): QuernError {
+  return new QuernError('INVALID_REQUEST', `${path}: ${problem}`, { details: { path } });
 }

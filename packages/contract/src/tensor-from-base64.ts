@@ -1,9 +1,7 @@
-import { isAscii, isUtf8 } from 'node:buffer';
-import { splitBytesElements } from './bytes-elements.ts';
-import { unpackNumbers } from './element-array.ts';
 import { show } from './error-text.ts';
 import type { TensorSpec } from './model-signature.ts';
-import { assertByteLength, invalidInput, type Tensor } from './tensor.ts';
+import { invalidInput, type Tensor } from './tensor.ts';
+import { tensorFromBinary } from './tensor-from-binary.ts';
 
 /**
  * Reads the binary form from base64, for a shape that is already checked.
@@ -19,10 +17,7 @@ export function tensorFromBase64(
   // Node's decoder skips what is not base64. Written again, only the canonical text is the same.
   if (buffer.toString('base64') !== b64) throw invalidInput(path, base64Problem(b64));
   const data = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  const tensor: Tensor = { name: spec.name, datatype: spec.datatype, shape, data };
-  assertByteLength(tensor, path);
-  assertBinaryElements(tensor, spec, path);
-  return tensor;
+  return tensorFromBinary(data, shape, spec, path);
 }
 
 function base64Problem(b64: string): string {
@@ -34,39 +29,4 @@ function base64Problem(b64: string): string {
   }
   if (b64.length % 4 !== 0) return `got ${b64.length} characters, no multiple of 4; ${expected}`;
   return `got left-over bits in the last character, ${expected}`;
-}
-
-/**
- * Throws where binary elements hold what JSON could not say: NaN or infinity in a float tensor, unless
- * the model allows them, a BOOL that is neither 0 nor 1, and text that is not UTF-8.
- */
-export function assertBinaryElements(tensor: Tensor, spec: TensorSpec, path: string): void {
-  const { datatype, data } = tensor;
-  if (datatype === 'BYTES') {
-    // Lengths are among the bytes: if all is ASCII the texts are, but UTF-8 has to be seen one by one.
-    if (isAscii(data)) return;
-    const index = splitBytesElements(data).findIndex((element) => !isUtf8(element));
-    if (index !== -1) {
-      throw invalidInput(
-        `${path}[${index}]`,
-        'got bytes that are not UTF-8, expected text (BYTES)',
-      );
-    }
-  } else if (datatype === 'BOOL') {
-    const index = data.findIndex((byte) => byte > 1);
-    if (index !== -1) {
-      throw invalidInput(`${path}[${index}]`, `got ${data[index]}, expected 0 or 1 (BOOL)`);
-    }
-  } else if (datatype === 'FP16' || datatype === 'FP32' || datatype === 'FP64') {
-    if (spec.allowNonFinite === true) return;
-    const numbers = unpackNumbers(datatype, data);
-    for (let i = 0; i < numbers.length; i++) {
-      if (!Number.isFinite(numbers[i])) {
-        throw invalidInput(
-          `${path}[${i}]`,
-          `got ${numbers[i]}, expected a finite number (${datatype})`,
-        );
-      }
-    }
-  }
 }

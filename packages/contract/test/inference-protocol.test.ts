@@ -117,9 +117,10 @@ describe('requestedOutputs', () => {
   });
 
   it('are all unless some are named, then those in that order', () => {
-    expect(requestedOutputs(request(), signature)).toEqual(['label', 'score']);
-    expect(requestedOutputs(outputs(), signature)).toEqual(['label', 'score']);
-    expect(requestedOutputs(outputs('score', 'label'), signature)).toEqual(['score', 'label']);
+    const [label, score] = ['label', 'score'].map((name) => ({ name, binary: false }));
+    expect(requestedOutputs(request(), signature)).toEqual([label, score]);
+    expect(requestedOutputs(outputs(), signature)).toEqual([label, score]);
+    expect(requestedOutputs(outputs('score', 'label'), signature)).toEqual([score, label]);
   });
 
   it.each([
@@ -133,20 +134,59 @@ describe('requestedOutputs', () => {
   });
 });
 
+describe('the form of an output', () => {
+  const wanted = (body: object) => requestedOutputs({ ...request(), ...body }, signature);
+
+  it('is binary for all, for one, or for all but one', () => {
+    const all = { parameters: { binary_data_output: true } };
+    expect(wanted(all).map(({ binary }) => binary)).toEqual([true, true]);
+    const score = { name: 'score', parameters: { binary_data: true } };
+    expect(wanted({ outputs: [score, { name: 'label' }] }).map(({ binary }) => binary)).toEqual([
+      true,
+      false,
+    ]);
+    const label = { name: 'label', parameters: { binary_data: false } };
+    expect(wanted({ ...all, outputs: [label] })).toEqual([{ name: 'label', binary: false }]);
+  });
+
+  it('can be classes', () => {
+    const classes = (count: unknown) =>
+      wanted({ outputs: [{ name: 'score', parameters: { classification: count } }] });
+    expect(classes(3)).toEqual([{ name: 'score', binary: false, classes: 3 }]);
+    expect(classes(0)).toEqual([{ name: 'score', binary: false }]);
+    for (const count of [-1, 0.5, 'all', true]) {
+      expect(thrownBy(() => classes(count)).message).toContain('expected how many classes');
+    }
+    const ofText = { outputs: [{ name: 'label', parameters: { classification: 1 } }] };
+    expect(thrownBy(() => wanted(ofText)).message).toContain('label is text');
+  });
+});
+
 describe('inferResponseToWire', () => {
   const anyTensor = fc.constantFrom(...DATATYPES).chain((datatype) => arbitraryTensor(datatype));
 
-  it('conforms to its schema, and its outputs are read back as inputs', () => {
+  it('conforms to its schema, and its outputs are read back as inputs, as JSON or binary', () => {
     forAll(
-      anyTensor,
-      (tensor) => {
-        const answer = { model: 'm', version: 2, id: 'r1', outputs: [tensor] };
-        const { body, holdsBigints } = inferResponseToWire(answer);
-        const written = inferResponseSchema.parse(parseJson(stringifyJson(body, holdsBigints)));
+      fc.array(fc.tuple(anyTensor, fc.boolean()), { minLength: 1, maxLength: 4 }),
+      (forms) => {
+        const outputs = forms.map(([tensor, binary], index) => ({
+          tensor: { ...tensor, name: `t${index}` },
+          binary,
+        }));
+        const message = inferResponseToWire({ model: 'm', version: 2, id: 'r1', outputs });
+        const json = stringifyJson(message.body, message.holdsBigints);
+        const written = inferResponseSchema.parse(parseJson(json));
         expect(written).toMatchObject({ model_name: 'm', model_version: '2', id: 'r1' });
         const echo = inferRequestSchema.parse({ inputs: written.outputs });
-        const spec = { inputs: [specOf(tensor)], outputs: [], batchable: false, maxRows: 1 };
-        expect(parseInferInputs(echo, spec).tensors).toEqual([tensor]);
+        const spec = {
+          inputs: outputs.map(({ tensor }) => specOf(tensor)),
+          outputs: [],
+          batchable: false,
+          maxRows: 1,
+        };
+        const binary = new Uint8Array(Buffer.concat(message.binary));
+        const { tensors } = parseInferInputs(echo, spec, binary);
+        expect(tensors).toEqual(outputs.map(({ tensor }) => tensor));
       },
       100,
     );
