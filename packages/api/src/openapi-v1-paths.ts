@@ -176,6 +176,32 @@ const ROUTES: readonly RouteConfig[] = [
     },
   },
   {
+    ...PREDICTIONS,
+    method: 'get',
+    path: '/v1/predictions/{id}/events',
+    operationId: 'followPrediction',
+    summary: 'Follow a prediction as server-sent events',
+    description:
+      'One event for each change of status until the end; the data of each is the prediction. A client that comes back with the id of the last event goes on from there.',
+    request: {
+      params: idParameter,
+      headers: z.object({
+        'Last-Event-ID': z
+          .string()
+          .optional()
+          .meta({ description: 'Only what came after this event.' }),
+      }),
+    },
+    responses: {
+      '200': {
+        description: 'The events.',
+        content: { 'text/event-stream': { schema: z.string() } },
+      },
+      '204': { description: 'It has ended, and the client knows.' },
+      ...v1Errors(FAULTS.prediction),
+    },
+  },
+  {
     ...MODELS,
     method: 'get',
     path: '/v1/models',

@@ -3,15 +3,15 @@ import {
   createPredictionAnywhereSchema,
   createPredictionSchema,
   isTerminal,
-  PREDICTION_ID_PATTERN,
   type Prediction,
   predictionToWire,
-  QuernError,
   show,
 } from '@quern/contract';
 import type { Request, Response } from 'express';
+import { predictionEvents } from './events-route.ts';
 import { sendJson } from './json-response.ts';
 import { placeOrder } from './prediction-door.ts';
+import { knownForm, predictionNotFound } from './prediction-ids.ts';
 import { idFromIdempotencyKey, namedTarget, submissionFrom } from './prediction-order.ts';
 import { getPredictionQuerySchema, listPredictionsQuerySchema } from './prediction-query.ts';
 import { preferredWaitSeconds } from './prefer-header.ts';
@@ -37,6 +37,7 @@ export function predictionRoutes(deps: RouteDeps): Route[] {
     { path: '/v1/predictions', get: listPredictions(deps), post: createAnywhere(deps) },
     { path: '/v1/predictions/{id}', get: getPrediction(deps), put: createWithId(deps) },
     { path: '/v1/predictions/{id}/cancel', post: cancelPrediction(deps) },
+    { path: '/v1/predictions/{id}/events', get: predictionEvents(deps) },
     { path: '/v1/models/{model}/predictions', post: createForModel(deps) },
     { path: '/v1/models/{model}/versions/{version}/predictions', post: createForModel(deps) },
   ];
@@ -149,12 +150,6 @@ function listPredictions(deps: RouteDeps): NonNullable<Route['get']> {
   };
 }
 
-/** An id that cannot exist is answered without asking Redis. */
-function knownForm(id: string): string {
-  if (!PREDICTION_ID_PATTERN.test(id)) throw predictionNotFound(id);
-  return id;
-}
-
 function sendPrediction(
   deps: RouteDeps,
   request: Request,
@@ -165,11 +160,4 @@ function sendPrediction(
   if (prediction === undefined) throw predictionNotFound(id);
   const wire = predictionToWire(prediction, baseUrlOf(request, deps.publicUrl));
   sendJson(response, 200, wire.body, wire.holdsBigints);
-}
-
-function predictionNotFound(id: string): QuernError {
-  return new QuernError(
-    'PREDICTION_NOT_FOUND',
-    `id: got ${show(id)}, but no such prediction exists, or its retention has ended`,
-  );
 }

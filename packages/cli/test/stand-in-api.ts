@@ -85,7 +85,11 @@ export function wirePrediction(fields: Partial<WirePrediction> = {}): WirePredic
     completed_at: null,
     expires_at: null,
     data_removed: false,
-    urls: { get: `/v1/predictions/${id}`, cancel: `/v1/predictions/${id}/cancel` },
+    urls: {
+      get: `/v1/predictions/${id}`,
+      cancel: `/v1/predictions/${id}/cancel`,
+      events: `/v1/predictions/${id}/events`,
+    },
     ...fields,
   };
 }

@@ -37,7 +37,7 @@ export function predictionToWire(
     completed_at: isoTimeOrNull(prediction.completedAtMs),
     expires_at: isoTimeOrNull(prediction.deadlineAtMs),
     data_removed: prediction.dataRemoved,
-    urls: { get: url, cancel: `${url}/cancel` },
+    urls: { get: url, cancel: `${url}/cancel`, events: `${url}/events` },
     ...(prediction.metadata !== undefined && { metadata: prediction.metadata }),
   };
   return { body, holdsBigints };

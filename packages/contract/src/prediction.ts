@@ -154,7 +154,7 @@ export const predictionSchema = z
     completed_at: z.iso.datetime().nullable(),
     expires_at: z.iso.datetime().nullable(),
     data_removed: z.boolean(),
-    urls: z.object({ get: z.string(), cancel: z.string() }),
+    urls: z.object({ get: z.string(), cancel: z.string(), events: z.string() }),
     metadata: z.record(z.string(), z.unknown()).optional(),
   })
   .meta({ id: 'Prediction' });

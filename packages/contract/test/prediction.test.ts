@@ -119,7 +119,11 @@ describe('predictionToWire', () => {
       completed_at: '1970-01-01T00:00:00.004Z',
       expires_at: null,
       data_removed: false,
-      urls: { get: 'http://h/v1/predictions/a~1', cancel: 'http://h/v1/predictions/a~1/cancel' },
+      urls: {
+        get: 'http://h/v1/predictions/a~1',
+        cancel: 'http://h/v1/predictions/a~1/cancel',
+        events: 'http://h/v1/predictions/a~1/events',
+      },
       metadata: { order: 7 },
     });
   });
