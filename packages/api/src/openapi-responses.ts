@@ -15,7 +15,13 @@ const REDIS: readonly ErrorCode[] = ['REDIS_UNAVAILABLE', 'SHUTTING_DOWN'];
 const MODEL: readonly ErrorCode[] = [...REDIS, 'MODEL_NOT_FOUND'];
 const BODY: readonly ErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
 const VERSION: readonly ErrorCode[] = [...MODEL, 'VERSION_NOT_FOUND', 'MODEL_UNAVAILABLE'];
-const CREATE: readonly ErrorCode[] = [...BODY, ...VERSION, 'INVALID_INPUT', 'QUEUE_FULL'];
+const CREATE: readonly ErrorCode[] = [
+  ...BODY,
+  ...VERSION,
+  'INVALID_INPUT',
+  'INPUT_QUARANTINED',
+  'QUEUE_FULL',
+];
 
 /** Codes by what an operation touches, for `errorResponses`. */
 export const FAULTS = {

@@ -60,6 +60,11 @@ const CATALOGUE = {
     retryable: false,
     meaning: 'The content type or encoding is not supported.',
   },
+  INPUT_QUARANTINED: {
+    httpStatus: 422,
+    retryable: false,
+    meaning: "The input has ended the model's process twice and is refused for a while.",
+  },
   QUEUE_FULL: {
     httpStatus: 429,
     retryable: true,
@@ -95,7 +100,7 @@ const CATALOGUE = {
   MODEL_UNAVAILABLE: {
     httpStatus: 503,
     retryable: true,
-    meaning: 'The model is known but could not be loaded.',
+    meaning: 'The model is known but could not be loaded, or fails for every input.',
   },
   WORKER_LOST: {
     httpStatus: 500,

@@ -98,9 +98,13 @@ export class Consumer {
     });
   }
 
-  /** Starts fetching. */
+  /** Starts fetching, or goes on with it after `pause`. */
   start(): void {
-    this.#running ??= this.#worker.run().catch(this.#options.onError);
+    if (this.#running === undefined) {
+      this.#running = this.#worker.run().catch(this.#options.onError);
+    } else if (this.#worker.isPaused()) {
+      void this.#worker.resume().catch(this.#options.onError);
+    }
   }
 
   get concurrency(): number {
@@ -158,7 +162,7 @@ export class Consumer {
 
   /** Stops fetching; what is held goes on. */
   async pause(): Promise<void> {
-    await this.#worker.pause(true);
+    if (this.#running !== undefined) await this.#worker.pause(true);
   }
 
   /**

@@ -21,6 +21,12 @@ export {
   type Submitted,
 } from './prediction-queue.ts';
 export type { WaitOptions } from './prediction-wait.ts';
+export { inputFingerprint, type QuarantinedInput, QuarantineStore } from './quarantine-store.ts';
+export {
+  QuarantineWatch,
+  type QuarantineWatchOptions,
+  quarantinedError,
+} from './quarantine-watch.ts';
 export type { QueueDepth } from './queue-depth.ts';
 export type { QueuedPrediction } from './queued-prediction.ts';
 export { checkRedis } from './redis-check.ts';

@@ -49,6 +49,16 @@ export function deadlinesKey(model: string): string {
   return ownKey(model, 'deadlines');
 }
 
+/** Hash of inputs that are refused: fingerprint to record; see `QuarantineStore`. */
+export function quarantineKey(model: string): string {
+  return ownKey(model, 'quarantine');
+}
+
+/** How often an input has lately killed a runner. */
+export function killsKey(model: string, fingerprint: string): string {
+  return ownKey(model, `kills:${fingerprint}`);
+}
+
 /** Channel on which workers hear of cancellations. */
 export function cancelChannel(model: string): string {
   return ownKey(model, 'cancel');
@@ -69,6 +79,11 @@ export const KNOWN_MODELS_KEY = `${ROOT}:{registry}:models`;
 /** Set of worker ids; each has a record that ends with its heartbeat. */
 export const WORKERS_KEY = `${ROOT}:{registry}:workers`;
 export const REGISTRY_CHANNEL = `${ROOT}:{registry}:changed`;
+
+/** Sorted set of models that have inputs in quarantine, by the time when the last one's ends. */
+export const QUARANTINED_MODELS_KEY = `${ROOT}:{registry}:quarantined`;
+/** Channel: a model's quarantine has changed. */
+export const QUARANTINE_CHANNEL = `${ROOT}:{registry}:quarantine`;
 
 export function workerKey(workerId: string): string {
   return `${ROOT}:{registry}:worker:${workerId}`;

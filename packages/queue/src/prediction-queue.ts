@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { isTerminal, type Prediction, QuernError } from '@quern/contract';
+import { encodeTensors, isTerminal, type Prediction, QuernError } from '@quern/contract';
 import type { Redis } from 'ioredis';
 import { ulid } from 'ulid';
 import { Admission } from './admission.ts';
@@ -14,6 +14,8 @@ import { PayloadStore } from './payload-store.ts';
 import { PredictionIntake } from './prediction-intake.ts';
 import { type ListQuery, listPredictions, type PredictionPage } from './prediction-list.ts';
 import { PredictionWait, type WaitOptions } from './prediction-wait.ts';
+import type { QuarantinedInput } from './quarantine-store.ts';
+import { QuarantineWatch } from './quarantine-watch.ts';
 import { type QueueDepth, readQueueDepth } from './queue-depth.ts';
 import { connectRedis, redisFault } from './redis-connection.ts';
 import { RegistryReader } from './registry-reader.ts';
@@ -49,6 +51,7 @@ const CANCEL_TIMEOUT_MS = 5000;
  */
 export class PredictionQueue {
   readonly registry: RegistryReader;
+  readonly #quarantine: QuarantineWatch;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #queues: BullQueues;
@@ -81,6 +84,7 @@ export class PredictionQueue {
       models: () => this.registry.models().map(({ name }) => name),
       onError,
     });
+    this.#quarantine = new QuarantineWatch({ redis, subscriber, onError });
   }
 
   /** @throws QuernError `REDIS_UNAVAILABLE` if Redis does not answer within `redisWaitMs` */
@@ -99,6 +103,7 @@ export class PredictionQueue {
       const queue = new PredictionQueue(redis, subscriber, onError);
       await queue.#hub.start();
       await queue.registry.start();
+      await queue.#quarantine.start();
       queue.#sweeper.start();
       return queue;
     } catch (error) {
@@ -124,7 +129,7 @@ export class PredictionQueue {
    * Accepts a prediction: once this resolves it is in Redis. With `wait` it resolves when the prediction
    * has ended or the wait is over. If it rejects with `REDIS_UNAVAILABLE` the prediction may have been
    * accepted all the same; under an id of the client's the repetition finds it.
-   * @throws QuernError `QUEUE_FULL`, `CONFLICT`, `INVALID_REQUEST` (a bad id), `REDIS_UNAVAILABLE`
+   * @throws QuernError `QUEUE_FULL`, `INPUT_QUARANTINED`, `CONFLICT`, `INVALID_REQUEST` (a bad id), `REDIS_UNAVAILABLE`
    */
   submit(submission: Submission, wait?: WaitOptions): Promise<Submitted> {
     return this.#guarded(async () => {
@@ -152,7 +157,12 @@ export class PredictionQueue {
     id: string,
     wait: WaitOptions | undefined,
   ): Promise<Submitted> {
-    const { model } = submission.target;
+    const { model, version } = submission.target;
+    if (this.#quarantine.isActive(model.name)) {
+      const message = encodeTensors(submission.inputs.tensors);
+      const refusal = this.#quarantine.refusal(model.name, version, message);
+      if (refusal !== undefined) throw refusal;
+    }
     const waiting = wait === undefined ? undefined : this.#startWait(id);
     try {
       const { view: accepted, isOurs } = await this.#admission.admit(model, () =>
@@ -293,6 +303,23 @@ export class PredictionQueue {
     return this.#guarded(() => readQueueDepth(this.#redis, model));
   }
 
+  /** The inputs of a model that are in quarantine, the latest first. */
+  quarantined(model: string): Promise<QuarantinedInput[]> {
+    return this.#guarded(() => this.#quarantine.store.list(model));
+  }
+
+  /**
+   * Accepts inputs in quarantine again: the one with this fingerprint, or all of the model.
+   * @returns how many were in quarantine
+   */
+  liftQuarantine(model: string, fingerprint?: string): Promise<number> {
+    return this.#guarded(async () => {
+      const lifted = await this.#quarantine.store.lift(model, fingerprint);
+      await this.#quarantine.refresh();
+      return lifted;
+    });
+  }
+
   async #guarded<T>(action: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) throw closedFault();
     try {
@@ -314,6 +341,7 @@ export class PredictionQueue {
     for (const waiting of this.#waits) waiting.close();
     const sweeperClosed = this.#sweeper.close();
     this.registry.close();
+    this.#quarantine.close();
     this.#hub.close();
     await this.#queues.close();
     this.#subscriber.disconnect();

@@ -85,7 +85,7 @@ export class RegistryReader {
    * @param version absent for the default: the newest version that is ready, else one that is loading, else the
    *   newest that was served last
    * @throws QuernError `MODEL_NOT_FOUND`, `VERSION_NOT_FOUND`; `MODEL_UNAVAILABLE` if workers run but
-   *   cannot load it; `REDIS_UNAVAILABLE` if the model is not known and Redis is away
+   *   cannot load it, or find it broken; `REDIS_UNAVAILABLE` if the model is not known and Redis is away
    */
   async resolve(name: string, version?: string): Promise<ModelTarget> {
     // A model may have come up a moment ago: look once more before saying no.
@@ -94,9 +94,10 @@ export class RegistryReader {
     if (model === undefined) throw modelNotFound(name, this.models());
     const candidate = version === undefined ? defaultVersion(model) : namedVersion(model, version);
     if (candidate.signature === undefined || candidate.state === 'unhealthy') {
+      const fault = candidate.signature === undefined ? 'cannot be loaded' : 'is unhealthy';
       throw new QuernError(
         'MODEL_UNAVAILABLE',
-        `Model ${name} version ${candidate.version} cannot be loaded: ${candidate.reason ?? 'no worker has read it yet'}`,
+        `Model ${name} version ${candidate.version} ${fault}: ${candidate.reason ?? 'no worker has read it yet'}`,
         { details: { retryAfterSeconds: 5 } },
       );
     }

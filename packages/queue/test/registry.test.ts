@@ -178,7 +178,7 @@ describe('resolving', () => {
     expect((await queue.registry.resolve('m')).version).toBe(1);
     await expect(queue.registry.resolve('m', '2')).rejects.toMatchObject({
       code: 'MODEL_UNAVAILABLE',
-      message: 'Model m version 2 cannot be loaded: corrupt',
+      message: 'Model m version 2 is unhealthy: corrupt',
     });
   });
 

@@ -47,6 +47,7 @@ describe('a models folder', () => {
             maxSize: 10_000,
             timeoutMs: null,
             attempts: 3,
+            quarantineSeconds: 600,
             retention: {
               succeeded: { ageSeconds: 86_400, count: 10_000 },
               failed: { ageSeconds: 604_800, count: 10_000 },

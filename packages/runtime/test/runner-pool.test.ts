@@ -132,6 +132,40 @@ describe('a pool of runners', () => {
   });
 });
 
+describe('a control run', () => {
+  const control = { batchId: 'control', entries: [], control: true } as const;
+
+  test('runs what the warm-up ran', async () => {
+    const { pool } = openPool({ model: fixtureModel('add') });
+    expect(await pool.run(control)).toMatchObject({ outcomes: [] });
+    expect(pool.status.loaded?.canControl).toBe(true);
+  });
+
+  test('is nothing where no warm-up was', async () => {
+    const { pool } = openPool({
+      model: fixtureModel('always-fails', { warmup: { enabled: false, budgetMs: 1 } }),
+    });
+    expect(await pool.run(control)).toMatchObject({ outcomes: [] });
+    expect(pool.status.loaded?.canControl).toBe(false);
+  });
+});
+
+test('a restart ends what runs and waits, and brings new runners', async () => {
+  const { pool, told } = openPool({ model: fixtureModel('loop') });
+  await until(() => pool.status.state === 'ready');
+  const { result } = await runStarted(pool, { batchId: 'a', entries: [looping('a', ENDLESS)] });
+  const waiting = ['b', 'c'].map((id) => pool.run({ batchId: id, entries: [looping(id, 1n)] }));
+  const ended = Promise.allSettled([result, ...waiting]);
+  await pool.restart();
+  for (const end of await ended) {
+    expect(end).toMatchObject({ status: 'rejected', reason: { code: 'SHUTTING_DOWN' } });
+  }
+  expect((await pool.run({ batchId: 'd', entries: [looping('d', 1n)] })).outcomes).toMatchObject([
+    { ok: true },
+  ]);
+  expect(told.map(({ state }) => state)).toContain('loading');
+});
+
 test('the delay before a new start grows to its limit, and is long for a model that does not load', () => {
   const delays = [1, 2, 3, 7, 8, 50].map((deaths) =>
     respawnDelayMs({ deaths, failedLoads: 0 }, DEFAULT_RESPAWN_POLICY),

@@ -8,6 +8,7 @@ import {
   type RunnerOutcome,
   type RunnerResult,
 } from '@quern/runtime';
+import type { InputGuard } from './input-guard.ts';
 
 /** What runs a batch; a `RunnerPool` is one. */
 export interface BatchRunner {
@@ -19,12 +20,16 @@ export interface ExecuteOptions {
   /** Unique for this batch over all workers. */
   readonly batchId: string;
   readonly executionProvider: string;
+  /** Leaves out what is in quarantine, and counts what kills runners. */
+  readonly guard?: InputGuard;
   /** Told of each run that went through. */
   readonly onRun: (ran: RanBatch) => void;
   /** Told of each run that failed as a whole. */
   readonly onFault: (error: QuernError) => void;
   /** Told how many runs it took to find the entries at fault. */
   readonly onReruns: (reruns: number) => void;
+  /** Runs an input that is known to be good, where there is one; rejects if even that fails. */
+  readonly control?: (() => Promise<void>) | undefined;
 }
 
 /** A run that went through, with its times. */
@@ -49,17 +54,38 @@ export async function executeBatch(
   options: ExecuteOptions,
 ): Promise<BatchResult<JobResult>> {
   const predictions = batch.entries.map((entry) => entry.payload);
-  const { outcomes, reruns } = await runIsolating<QueuedPrediction, JobResult>(
+  const { outcomes, reruns, verdict } = await runIsolating<QueuedPrediction, JobResult>(
     predictions,
-    (part) => runTogether(part, batch.reason, options),
-    { bisectable: (error) => isBisectable(toQuernError(error)) },
+    (part) => runGuarded(part, batch.reason, options),
+    {
+      bisectable: (error) => isBisectable(toQuernError(error)),
+      ...(options.control !== undefined && { control: options.control }),
+    },
   );
   if (reruns > 0) options.onReruns(reruns);
-  return { outcomes, timeIsTypical: reruns === 0 };
+  const judged = verdict === 'model_fault' ? outcomes.map(withoutBlame) : outcomes;
+  return { outcomes: judged, timeIsTypical: reruns === 0 };
+}
+
+/** The model is at fault: the prediction may be tried again, by another worker or when it has healed. */
+function withoutBlame(outcome: Outcome<JobResult>): Outcome<JobResult> {
+  if (outcome.ok) return outcome;
+  const { message } = toQuernError(outcome.error);
+  const text = `the model fails for an input that it has run before, too: ${message}`;
+  return { ok: false, error: new QuernError('MODEL_UNAVAILABLE', text, { cause: outcome.error }) };
 }
 
 function isBisectable({ code }: QuernError): boolean {
   return code === 'INFERENCE_FAILED' || code === 'OUT_OF_MEMORY' || code === 'RUNNER_CRASHED';
+}
+
+function runGuarded(
+  predictions: Predictions,
+  reason: string,
+  options: ExecuteOptions,
+): Promise<readonly Outcome<JobResult>[]> {
+  const run = (part: Predictions) => runTogether(part, reason, options);
+  return options.guard === undefined ? run(predictions) : options.guard.run(predictions, run);
 }
 
 async function runTogether(

@@ -9,6 +9,7 @@ import {
 } from '@quern/queue';
 import type { RepositoryModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
+import type { QuarantineAccess } from './input-guard.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
 import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
 import { VersionMeter } from './version-meter.ts';
@@ -23,6 +24,7 @@ export interface ModelServiceOptions {
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly metrics: WorkerMetrics;
+  readonly quarantine: QuarantineAccess;
   readonly logger: Logger;
   readonly onChange: () => void;
 }
@@ -33,8 +35,8 @@ const ELSEWHERE_DELAY_MS = 1000;
 const MAX_STARTS_ELSEWHERE = 60;
 
 /**
- * One model on this worker: its queue's consumer in front, its versions behind. It fetches while at
- * least one version is ready.
+ * One model on this worker: its queue's consumer in front, its versions behind. It fetches from the
+ * moment that one version is ready, but not while all are unhealthy.
  */
 export class ModelService {
   readonly #options: ModelServiceOptions;
@@ -59,6 +61,7 @@ export class ModelService {
           runnerEntry: entry,
           stats: this.#stats,
           meter: this.#meterOf(version.version),
+          quarantine: options.quarantine,
           logger,
           onChange: () => this.#onVersionChange(),
         }),
@@ -107,8 +110,12 @@ export class ModelService {
   }
 
   #onVersionChange(): void {
-    const isReady = [...this.#versions.values()].some(({ state }) => state === 'ready');
-    if (isReady && this.#draining === undefined) this.#consumer.start();
+    const states = [...this.#versions.values()].map(({ state }) => state);
+    if (this.#draining === undefined) {
+      if (states.includes('ready')) this.#consumer.start();
+      // What cannot run here stays where other workers find it.
+      else if (!states.includes('loading')) void this.#consumer.pause();
+    }
     this.#options.onChange();
   }
 

@@ -109,8 +109,19 @@ export class VersionMeter {
 
   /** Runs were made to find the predictions at fault in a failed batch. */
   reran(runs: number): void {
+    this.#metrics.bisected.inc(this.#labels);
     this.#metrics.reruns.inc(this.#labels, runs);
     this.#totals.reruns += runs;
+  }
+
+  /** An input was put in quarantine. */
+  inputQuarantined(): void {
+    this.#metrics.quarantines.inc(this.#labels);
+  }
+
+  /** The circuit breaker opened: the version is unhealthy. */
+  breakerOpened(): void {
+    this.#metrics.breakerOpenings.inc(this.#labels);
   }
 
   /** A runner was replaced for its memory or age. */

@@ -1,4 +1,11 @@
-import { Batcher, EntryDropped, LaneProfiles, realClock } from '@quern/batcher';
+import {
+  type Batch,
+  Batcher,
+  type BatchResult,
+  EntryDropped,
+  LaneProfiles,
+  realClock,
+} from '@quern/batcher';
 import { QuernError, type ServedVersion } from '@quern/contract';
 import {
   canceledError,
@@ -21,8 +28,10 @@ import {
 import type { Logger } from '@quern/service';
 import { toEntry } from './batch-entry.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
+import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
 import { reportRecycle } from './report-recycle.ts';
+import { VersionHealth } from './version-health.ts';
 import type { VersionMeter } from './version-meter.ts';
 
 export interface VersionServiceOptions {
@@ -32,6 +41,7 @@ export interface VersionServiceOptions {
   readonly runnerEntry: RunnerEntryPoint;
   readonly stats: ModelStatsRecorder;
   readonly meter: VersionMeter;
+  readonly quarantine: QuarantineAccess;
   readonly logger: Logger;
   /** The state that the registry shows has changed. */
   readonly onChange: () => void;
@@ -41,19 +51,32 @@ export interface VersionServiceOptions {
 const NOT_READY_DELAY_MS = 500;
 
 /**
- * One version of a model on this worker: its runner processes and the batcher in front of them. The
- * batcher exists from the moment the first runner has loaded the model; from then on it lives through
- * crashes, holding entries while no runner is ready.
+ * One version of a model on this worker: its runner processes and the batcher in front of them. It goes
+ *
+ *     loading --(a runner is ready)--> ready --(all have died)--> loading ...
+ *        |                               |
+ *        '--(loads fail again and again)-'--(the breaker opens)--> unhealthy --(ready again)--> ready
+ *
+ * A batcher exists from the moment the first runner has loaded the model. It lives through crashes,
+ * holding entries while no runner is ready; but when the version becomes unhealthy it gives back all
+ * that has not started, for other workers or for later, and the next `ready` has a new one that knows
+ * what the last one learnt.
  */
 export class VersionService {
   readonly #options: VersionServiceOptions;
   readonly #pool: RunnerPool;
   readonly #labels: { model: string; version: string };
+  readonly #health: VersionHealth;
+  readonly #guard: InputGuard;
   #batcher: Batcher<QueuedPrediction, JobResult> | undefined;
+  #profiles: LaneProfiles | undefined;
+  /** Batchers of earlier times, while batches of theirs run. */
+  readonly #draining = new Set<Promise<void>>();
+  #lastBatch = 0;
+  #poolStatus: RunnerPoolStatus = { state: 'loading', readyInstances: 0 };
   #loaded: LoadedModel | undefined;
   #state: ServedVersion['state'] = 'loading';
   #reason: string | undefined;
-  #readyInstances = 0;
   #isStopping = false;
 
   constructor(options: VersionServiceOptions) {
@@ -68,6 +91,25 @@ export class VersionService {
       onStateChange: (state) => this.#onPoolState(state),
       onRecycle: (event) => reportRecycle(event, { meter, logger, labels: this.#labels }),
       onLog: ({ level, message }) => logger[level](this.#labels, message),
+    });
+    this.#health = new VersionHealth({
+      runners: this.#pool,
+      clock: realClock,
+      onChange: () => this.#onChange(),
+      onOpen: () => meter.breakerOpened(),
+    });
+    this.#guard = new InputGuard({
+      ...options.quarantine,
+      model: model.name,
+      version: version.version,
+      quarantineMs: model.config.queue.quarantineSeconds * 1000,
+      control: () => this.#health.control(),
+      onQuarantined: ({ fingerprint, reason, untilMs }) => {
+        const until = new Date(untilMs).toISOString();
+        meter.inputQuarantined();
+        logger.warn({ ...this.#labels, fingerprint, until, reason }, 'Input quarantined');
+      },
+      onError: (error) => logger.warn({ ...this.#labels, err: error }, 'Quarantine unavailable'),
     });
   }
 
@@ -85,7 +127,7 @@ export class VersionService {
     return {
       version: this.version,
       state: this.#state,
-      instances: this.#readyInstances,
+      instances: this.#poolStatus.readyInstances,
       stats: this.#options.meter.snapshot(),
       ...(this.#reason !== undefined && { reason: this.#reason }),
       ...(this.#loaded !== undefined && {
@@ -97,47 +139,78 @@ export class VersionService {
   }
 
   #onPoolState(pool: RunnerPoolStatus): void {
-    const { logger, meter, onChange } = this.#options;
-    const before = this.#state;
-    this.#readyInstances = pool.readyInstances;
-    this.#state = pool.state;
-    this.#reason = pool.reason;
-    meter.instances(pool.readyInstances);
-    if (pool.loaded !== undefined && this.#loaded === undefined) this.#begin(pool.loaded);
-    this.#batcher?.setInstances(pool.readyInstances);
-    if (before !== this.#state) {
-      const level = this.#state === 'unhealthy' ? 'error' : 'info';
-      const provider = this.#loaded?.executionProvider;
-      logger[level](
-        { ...this.#labels, instances: pool.readyInstances, provider, reason: pool.reason },
-        `Model ${this.#labels.model}:${this.#labels.version} is ${this.#state}`,
-      );
-    }
-    onChange();
+    this.#poolStatus = pool;
+    this.#options.meter.instances(pool.readyInstances);
+    if (pool.loaded !== undefined && this.#loaded === undefined) this.#introduce(pool.loaded);
+    this.#onChange();
   }
 
-  #begin(loaded: LoadedModel): void {
-    const { model, logger } = this.#options;
+  #introduce(loaded: LoadedModel): void {
     this.#loaded = loaded;
-    for (const warning of loaded.warnings) logger.warn(this.#labels, warning);
-    const { batching } = model.config;
+    this.#health.canControl = loaded.canControl;
+    // A profile measured at guessed dimensions would mislead about real ones.
+    this.#profiles = new LaneProfiles(loaded.shapesGuessed ? [] : loaded.warmupProfile);
+    for (const warning of loaded.warnings) this.#options.logger.warn(this.#labels, warning);
+  }
+
+  /** The runners or the breaker say something new. */
+  #onChange(): void {
+    const pool = this.#poolStatus;
+    const before = this.#state;
+    this.#state = this.#health.reason === undefined ? pool.state : 'unhealthy';
+    this.#reason = this.#health.reason ?? pool.reason;
+    if (this.#state === 'unhealthy') this.#giveBack();
+    else if (this.#loaded !== undefined) this.#batcher ??= this.#makeBatcher(this.#loaded);
+    this.#batcher?.setInstances(pool.readyInstances);
+    if (before !== this.#state) this.#logState();
+    this.#options.onChange();
+  }
+
+  #logState(): void {
+    const provider = this.#loaded?.executionProvider;
+    const instances = this.#poolStatus.readyInstances;
+    this.#options.logger[this.#state === 'unhealthy' ? 'error' : 'info'](
+      { ...this.#labels, instances, provider, reason: this.#reason },
+      `Model ${this.#labels.model}:${this.#labels.version} is ${this.#state}`,
+    );
+  }
+
+  /** Returns what has not started to the queue; what runs goes on. */
+  #giveBack(): void {
+    const batcher = this.#batcher;
+    if (batcher === undefined) return;
+    this.#batcher = undefined;
+    const drained = batcher.drain().finally(() => this.#draining.delete(drained));
+    this.#draining.add(drained);
+  }
+
+  #makeBatcher(loaded: LoadedModel): Batcher<QueuedPrediction, JobResult> {
+    const { batching } = this.#options.model.config;
     const isBatchable = loaded.signature.batchable;
-    this.#batcher = new Batcher<QueuedPrediction, JobResult>({
+    return new Batcher<QueuedPrediction, JobResult>({
       settings: isBatchable ? batching : { ...batching, mode: 'off', maxBatchSize: 1 },
       instances: 0,
       clock: realClock,
-      // A profile measured at guessed dimensions would mislead about real ones.
-      profiles: new LaneProfiles(loaded.shapesGuessed ? [] : loaded.warmupProfile),
-      run: (batch) =>
-        executeBatch(batch, {
-          runner: this.#pool,
-          batchId: `${this.#options.workerId}.${this.version}.${batch.id}`,
-          executionProvider: loaded.executionProvider,
-          onRun: (ran) => this.#recordRun(ran),
-          onFault: (error) => this.#recordFault(error),
-          onReruns: (reruns) => this.#options.meter.reran(reruns),
-        }),
+      profiles: this.#profiles ?? new LaneProfiles(),
+      run: (batch) => this.#runBatch(batch, loaded),
       onBatch: ({ batch, fillRatio }) => this.#options.meter.formed(batch.reason, fillRatio),
+    });
+  }
+
+  #runBatch(
+    batch: Batch<QueuedPrediction>,
+    { executionProvider }: LoadedModel,
+  ): Promise<BatchResult<JobResult>> {
+    this.#lastBatch += 1;
+    return executeBatch(batch, {
+      runner: this.#pool,
+      batchId: `${this.#options.workerId}.${this.version}.${this.#lastBatch}`,
+      executionProvider,
+      guard: this.#guard,
+      ...(this.#health.canControl && { control: () => this.#health.control() }),
+      onRun: (ran) => this.#recordRun(ran),
+      onFault: (error) => this.#recordFault(error),
+      onReruns: (reruns) => this.#options.meter.reran(reruns),
     });
   }
 
@@ -145,11 +218,13 @@ export class VersionService {
     const { rows, predictions, inferenceMs, meanQueueMs } = ran;
     this.#options.stats.batch({ rows, predictions, inferenceMs, meanQueueMs });
     this.#options.meter.ran(ran);
+    this.#health.succeeded();
   }
 
   #recordFault(error: QuernError): void {
     this.#options.meter.faulted(error.code);
     this.#options.logger.warn({ ...this.#labels, code: error.code }, error.message);
+    this.#health.faulted(error);
   }
 
   /**
@@ -158,7 +233,7 @@ export class VersionService {
    */
   async run(prediction: QueuedPrediction): Promise<JobResult> {
     const batcher = this.#batcher;
-    if (batcher === undefined || this.#state === 'unhealthy') {
+    if (batcher === undefined) {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
     // Its wait counts from here: under a backlog every prediction has long waited in Redis.
@@ -179,10 +254,11 @@ export class VersionService {
       if (error.reason === 'oversized') {
         return new QuernError('INVALID_INPUT', `${data.rows} rows are more than one batch takes.`);
       }
+      // At once: another worker may be ready, and this one does not fetch if none of it is.
       return new ReturnToQueue(error.message);
     }
-    // No model saw it: another runner or worker may.
-    if (error instanceof RunnerFault && !error.started) {
+    // No model saw it, or its runner was ended for another's sake: another runner or worker may run it.
+    if (error instanceof RunnerFault && (!error.started || error.code === 'SHUTTING_DOWN')) {
       return new ReturnToQueue(error.message, this.#isStopping ? 0 : NOT_READY_DELAY_MS);
     }
     // A run that the shutdown ended is nobody's fault.
@@ -195,13 +271,14 @@ export class VersionService {
   /** Gives back what has not started, and resolves when what runs has ended. */
   async drain(): Promise<void> {
     this.#isStopping = true;
-    await this.#batcher?.drain();
+    await Promise.all([this.#batcher?.drain(), ...this.#draining]);
   }
 
   /** Ends the runners; what still runs after the grace is cut off. */
   async close(graceMs: number): Promise<void> {
     this.#isStopping = true;
+    this.#health.close();
     await this.#pool.close({ graceMs });
-    await this.#batcher?.close();
+    await Promise.all([this.#batcher?.close(), ...this.#draining]);
   }
 }

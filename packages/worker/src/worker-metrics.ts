@@ -13,6 +13,9 @@ export interface WorkerMetrics {
   /** `phase` is queue, collate, inference, split or store. */
   readonly phaseSeconds: Histogram<'model' | 'version' | 'phase'>;
   readonly reruns: Counter<'model' | 'version'>;
+  readonly bisected: Counter<'model' | 'version'>;
+  readonly quarantines: Counter<'model' | 'version'>;
+  readonly breakerOpenings: Counter<'model' | 'version'>;
   readonly runnerFaults: Counter<'model' | 'version' | 'code'>;
   /** `reason` is memory or age. */
   readonly recycled: Counter<'model' | 'version' | 'reason'>;
@@ -66,6 +69,24 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     reruns: new Counter({
       name: 'quern_worker_reruns_total',
       help: 'Runs made to find the predictions at fault in a failed batch.',
+      labelNames: version,
+      registers,
+    }),
+    bisected: new Counter({
+      name: 'quern_worker_bisected_total',
+      help: 'Failed batches that were taken apart to find the predictions at fault.',
+      labelNames: version,
+      registers,
+    }),
+    quarantines: new Counter({
+      name: 'quern_worker_quarantines_total',
+      help: 'Inputs put in quarantine because they had twice ended the process of the model.',
+      labelNames: version,
+      registers,
+    }),
+    breakerOpenings: new Counter({
+      name: 'quern_worker_breaker_openings_total',
+      help: 'Times a version became unhealthy because it failed for an input that is known to be good.',
       labelNames: version,
       registers,
     }),

@@ -7,6 +7,8 @@ import {
   ExpirySweeper,
   Housekeeping,
   openBullQueue,
+  PayloadStore,
+  QuarantineWatch,
   RegistryPublisher,
 } from '@quern/queue';
 import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runtime';
@@ -58,6 +60,10 @@ export async function startWorker(
 
   const workerId = `${hostname()}-${process.pid}`;
   const startedAtMs = Date.now();
+  const watch = new QuarantineWatch({ redis, subscriber, onError });
+  lifecycle.defer('quarantine', () => watch.close());
+  await watch.start();
+
   const workerMetrics = createWorkerMetrics(metrics);
   let publisher: RegistryPublisher | undefined;
   const services = scan.models.map(
@@ -70,6 +76,7 @@ export async function startWorker(
         lockDurationMs: settings.lockDurationMs,
         stalledIntervalMs: settings.stalledIntervalMs,
         metrics: workerMetrics,
+        quarantine: { watch, payloads: new PayloadStore(redis) },
         logger,
         onChange: () => void publisher?.publish().catch(onError),
       }),

@@ -63,13 +63,18 @@ function ran(batch: RunnerBatch): RunnerBatchResult {
   };
 }
 
-function execute(ids: readonly string[], run: (batch: RunnerBatch) => Promise<RunnerBatchResult>) {
+function execute(
+  ids: readonly string[],
+  run: (batch: RunnerBatch) => Promise<RunnerBatchResult>,
+  control?: () => Promise<void>,
+) {
   const faults: QuernError[] = [];
   let reruns = 0;
   const result = executeBatch(batchOf(ids), {
     runner: { run },
     batchId: 'w.1.1',
     executionProvider: 'cpu',
+    control,
     onRun: () => {},
     onFault: (error) => faults.push(error),
     onReruns: (count) => {
@@ -125,6 +130,33 @@ describe('executeBatch', () => {
     });
     expect(calls).toBe(1);
     expect(outcomes.every((outcome) => !outcome.ok)).toBe(true);
+  });
+
+  it('blames the model, not its inputs, if it fails for a known input too, at the cost of three reruns', async () => {
+    const ids = Array.from({ length: 64 }, (_, i) => `p${i}`);
+    const broken = new RunnerFault('INFERENCE_FAILED', 'device lost', true);
+    let runs = 0;
+    const { outcomes, reruns } = await execute(
+      ids,
+      async () => {
+        runs += 1;
+        throw broken;
+      },
+      () => Promise.reject(broken),
+    );
+    expect(runs).toBe(3);
+    expect(reruns()).toBe(3);
+    for (const outcome of outcomes) {
+      // Others may run it, or the same worker later.
+      expect(outcome).toMatchObject({
+        ok: false,
+        error: {
+          code: 'MODEL_UNAVAILABLE',
+          retryable: true,
+          message: expect.stringContaining('device lost'),
+        },
+      });
+    }
   });
 
   it('keeps the outcome of a prediction that failed by itself', async () => {

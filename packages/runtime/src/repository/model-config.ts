@@ -11,6 +11,8 @@ const queue = queueSettingsSchema.shape;
 const retention = queue.retention.shape;
 
 const DAY_SECONDS = 86_400;
+/** No longer than failed predictions can be read by default. */
+const MAX_QUARANTINE_SECONDS = 7 * DAY_SECONDS;
 const positiveInteger = z.number().int().positive();
 
 const versionsSchema = z.union(
@@ -48,6 +50,8 @@ export const modelConfigSchema = z.strictObject({
       maxSize: queue.maxSize.default(10_000),
       timeoutMs: queue.timeoutMs.default(null),
       attempts: queue.attempts.default(3),
+      /** How long an input is refused that has twice ended the model's process; 0 refuses none. */
+      quarantineSeconds: z.number().int().nonnegative().max(MAX_QUARANTINE_SECONDS).default(600),
       retention: z
         .strictObject({
           succeeded: retainSchema(retention.succeeded.shape, DAY_SECONDS),

@@ -15,6 +15,7 @@ import type {
 export interface PackedBatch {
   readonly batchId: string;
   readonly inlineResultBytes?: number;
+  readonly control?: true;
   readonly ids: readonly string[];
   readonly rows: readonly number[];
   readonly resultKeys: readonly string[];

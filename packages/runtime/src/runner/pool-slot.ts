@@ -95,9 +95,18 @@ export class PoolSlot {
     }
   }
 
+  /** Ends the runner in place at once; the next one comes as after a death. */
+  restart(): Promise<void> {
+    return this.#closeRunners(0);
+  }
+
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#respawnTimer);
+    await this.#closeRunners(graceMs);
+  }
+
+  async #closeRunners(graceMs: number): Promise<void> {
     const runners = [this.#runner, ...this.#retiring];
     if (this.#successor !== undefined) runners.push(this.#successor);
     await Promise.all(runners.map((runner) => runner.close({ graceMs })));

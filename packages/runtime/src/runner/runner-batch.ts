@@ -6,6 +6,11 @@ export interface RunnerBatch {
   readonly entries: readonly RunnerEntry[];
   /** Results of at most this many bytes come back inline, larger ones are stored. Default 4096. */
   readonly inlineResultBytes?: number;
+  /**
+   * Runs the input of the warm-up, which this model has run before, instead of entries (there are none):
+   * if even that fails, the fault is the model's. Without `LoadedModel.canControl` nothing is run.
+   */
+  readonly control?: true;
 }
 
 /** One prediction of a batch. */

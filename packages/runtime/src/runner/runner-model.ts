@@ -46,6 +46,8 @@ export interface LoadedModel {
   readonly warmupProfile: readonly ProfilePoint[];
   /** True if the profile was measured at guessed dimensions, and real inputs may differ much. */
   readonly shapesGuessed: boolean;
+  /** Whether the warm-up left an input that is known to be good; see `RunnerBatch.control`. */
+  readonly canControl: boolean;
   /** For people: what to know or to improve about this model. */
   readonly warnings: readonly string[];
 }

@@ -100,6 +100,15 @@ export class RunnerPool {
     return new Promise((resolve, reject) => this.#waiting.push({ batch, events, resolve, reject }));
   }
 
+  /**
+   * Ends every runner now and starts new ones after the usual delays: a process may be broken in a way
+   * that only a new one heals. What runs or waits here rejects with `SHUTTING_DOWN`.
+   */
+  async restart(): Promise<void> {
+    this.#rejectWaiting('SHUTTING_DOWN');
+    await Promise.all(this.#slots.map((slot) => slot.restart()));
+  }
+
   /** Refuses what waits, lets running batches end within the grace and ends the processes. */
   close(options: { graceMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(options.graceMs ?? 10_000);
@@ -154,7 +163,10 @@ export class RunnerPool {
 
   #refusal(code: ErrorCode): RunnerFault {
     const { name, version } = this.#options.model;
-    const reason = code === 'SHUTTING_DOWN' ? 'it is closing' : (this.status.reason ?? 'no runner');
+    const reason =
+      code === 'SHUTTING_DOWN'
+        ? 'its runners are being ended'
+        : (this.status.reason ?? 'no runner');
     return new RunnerFault(code, `${name}:${version} takes no batches: ${reason}`, false);
   }
 }

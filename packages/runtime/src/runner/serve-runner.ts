@@ -88,6 +88,11 @@ class RunnerServer {
     }
     const assembly = assemblyOf(batch);
     if (assembly !== undefined) return assembleParts(batch, assembly, signature, this.#payloads);
+    if (batch.control === true) {
+      progress.started = true;
+      const { inferenceMs } = await session.control(sequence);
+      return { outcomes: [], collateMs: 0, inferenceMs, splitMs: 0, storeMs: 0 };
+    }
     const startedAtMs = performance.now();
     const prepared = await prepareBatch(batch, signature, this.#payloads, this.#partInputs);
     const collateMs = performance.now() - startedAtMs;

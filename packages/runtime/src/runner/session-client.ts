@@ -45,9 +45,21 @@ export class SessionClient {
 
   /** Queues a run; the buffers of its inputs are handed over. */
   run(task: SessionTask): Promise<SessionRan> {
+    const ran = this.#answerTo(task.sequence);
+    this.#post({ kind: 'run', task }, transferList(task.inputs));
+    return ran;
+  }
+
+  /** Queues a run of the warm-up's input; it gives no outputs. */
+  control(sequence: number): Promise<SessionRan> {
+    const ran = this.#answerTo(sequence);
+    this.#post({ kind: 'control', sequence });
+    return ran;
+  }
+
+  #answerTo(sequence: number): Promise<SessionRan> {
     return new Promise((resolve, reject) => {
-      this.#waiters.set(task.sequence, { resolve, reject });
-      this.#post({ kind: 'run', task }, transferList(task.inputs));
+      this.#waiters.set(sequence, { resolve, reject });
     });
   }
 

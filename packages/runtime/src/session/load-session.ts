@@ -26,6 +26,11 @@ export interface LoadedSession {
     outputs: readonly string[],
     sequence: number,
   ): Promise<RawTensor[]>;
+  /**
+   * Runs one row of the warm-up's input again, which is known to be good; nothing if there was none.
+   * @throws Error as `run`
+   */
+  control(sequence: number): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -76,9 +81,13 @@ async function loadWith(
       fallbacks: [...fallbacks],
       warmupProfile: warm.profile,
       shapesGuessed: warm.shapesGuessed,
+      canControl: warm.knownGood !== undefined,
       warnings: [...fallbackWarnings(provider, fallbacks), ...graph.warnings, ...warm.warnings],
     };
-    return { loaded, run, release: () => session.release() };
+    const control = async (sequence: number): Promise<void> => {
+      if (warm.knownGood !== undefined) await run(warm.knownGood(1), outputNames, sequence);
+    };
+    return { loaded, run, control, release: () => session.release() };
   } catch (error) {
     await session.release();
     throw error;

@@ -4,7 +4,7 @@ import { toQuernError } from '@quern/contract';
 import { encodeMark } from '../runner/run-marks.ts';
 import { type LoadedSession, loadSession, type RunMarks } from './load-session.ts';
 import { runError } from './ort-message.ts';
-import { transferList } from './ort-tensors.ts';
+import { type RawTensor, transferList } from './ort-tensors.ts';
 import type {
   FromSession,
   PlainError,
@@ -47,15 +47,26 @@ function plain(error: unknown): PlainError {
   return { code, message, retryable };
 }
 
-async function runTask(session: LoadedSession, task: SessionTask): Promise<void> {
+async function answer(sequence: number, run: () => Promise<RawTensor[]>): Promise<void> {
   const startedAtMs = performance.now();
   try {
-    const outputs = await session.run(task.inputs, task.outputs, task.sequence);
+    const outputs = await run();
     const inferenceMs = performance.now() - startedAtMs;
-    send({ kind: 'ran', sequence: task.sequence, outputs, inferenceMs }, transferList(outputs));
+    send({ kind: 'ran', sequence, outputs, inferenceMs }, transferList(outputs));
   } catch (error) {
-    send({ kind: 'run-failed', sequence: task.sequence, error: plain(runError(error)) });
+    send({ kind: 'run-failed', sequence, error: plain(runError(error)) });
   }
+}
+
+function runTask(session: LoadedSession, { sequence, inputs, outputs }: SessionTask) {
+  return answer(sequence, () => session.run(inputs, outputs, sequence));
+}
+
+function runControl(session: LoadedSession, sequence: number) {
+  return answer(sequence, async () => {
+    await session.control(sequence);
+    return [];
+  });
 }
 
 try {
@@ -64,6 +75,7 @@ try {
   port.on('message', (message: ToSession) => {
     last = last.then(async () => {
       if (message.kind === 'run') return runTask(session, message.task);
+      if (message.kind === 'control') return runControl(session, message.sequence);
       await session.release();
       port.close();
     });

@@ -16,6 +16,8 @@ export interface WarmUpResult {
   readonly outputs: readonly TensorSpec[];
   readonly profile: readonly ProfilePoint[];
   readonly shapesGuessed: boolean;
+  /** Inputs that have run; undefined if none has. */
+  readonly knownGood?: WarmUpInputs;
   readonly warnings: readonly string[];
 }
 
@@ -55,6 +57,7 @@ export async function warmUp(
     outputs: outputs.map((spec) => observedSpec(spec, answer, batchable)),
     profile: await measure(sizes, inputs, run, budgetMs),
     shapesGuessed: plan.guessed,
+    knownGood: inputs,
     warnings: fault === undefined ? [] : [notBatched(fault)],
   };
 }
