@@ -13,6 +13,7 @@ import { CancellationWatch } from './cancellation-watch.ts';
 import { expiredError } from './expiry-sweep.ts';
 import { type JobResult, jobDataSchema, reasonFromError } from './job-record.ts';
 import { bullKey, bullPrefix } from './keys.ts';
+import { PriorityLifter } from './priority-lifter.ts';
 import { type QueuedPrediction, queuedPrediction } from './queued-prediction.ts';
 import { isConnectionError } from './redis-connection.ts';
 import { ReplyPublisher } from './reply-publisher.ts';
@@ -67,6 +68,7 @@ export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #worker: Worker;
   readonly #replies: ReplyPublisher;
+  readonly #lifter: PriorityLifter;
   readonly #held = new Map<string, CancellationWatch>();
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -75,6 +77,7 @@ export class Consumer {
     const { redis, model, onError } = options;
     this.#options = options;
     this.#replies = new ReplyPublisher(redis, onError);
+    this.#lifter = new PriorityLifter({ redis, model, onError });
     this.#worker = new Worker(model, (job, token) => this.#process(job, token), {
       autorun: false,
       connection: redis,
@@ -123,6 +126,7 @@ export class Consumer {
   async #process(job: Job, token: string | undefined): Promise<JobResult> {
     const id = job.id ?? '';
     const cancellation = new CancellationWatch();
+    this.#lifter.started();
     this.#held.set(id, cancellation);
     try {
       return await this.#untilEndedOrCanceled(job, cancellation);
@@ -175,6 +179,7 @@ export class Consumer {
   }
 
   async #closeAll(): Promise<void> {
+    this.#lifter.close();
     const isAway = this.#options.redis.status !== 'ready';
     // Not forced, BullMQ would wait for an answer to its blocking command that cannot come.
     await this.#worker.close(isAway);

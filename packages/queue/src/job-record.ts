@@ -5,7 +5,6 @@ import {
   type Prediction,
   type PredictionError,
   type PredictionStatus,
-  type Priority,
   QuernError,
 } from '@quern/contract';
 import { z } from 'zod';
@@ -63,13 +62,6 @@ export const jobResultSchema = z.object({
   outputKey: z.string().optional(),
 });
 export type JobResult = z.infer<typeof jobResultSchema>;
-
-/** BullMQ runs jobs without a priority before all others, so every job has one. */
-const BULL_PRIORITY: Readonly<Record<Priority, number>> = { high: 1, normal: 2, low: 3 };
-
-export function bullPriority(priority: Priority): number {
-  return BULL_PRIORITY[priority];
-}
 
 /** The job of a submission, and the payload to store beside it if it is too large to go inside. */
 export function jobDataFor(

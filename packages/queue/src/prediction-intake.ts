@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { BullQueues } from './bull-queues.ts';
-import { bullPriority, type JobData, type JobView, jobDataFor } from './job-record.ts';
+import { type JobData, type JobView, jobDataFor } from './job-record.ts';
 import { deadlinesKey, inputKey } from './keys.ts';
 import { INPUT_TTL_MS, type PayloadStore } from './payload-store.ts';
 import { indexPrediction } from './prediction-list.ts';
+import { bullPriority } from './priority-scores.ts';
 import { isIdentified, reserveId } from './reservation.ts';
 import type { Submission } from './submission.ts';
 

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { bullKey } from './keys.ts';
+import { bandLimits, PRIORITY_BANDS } from './priority-scores.ts';
 
 /** How a model's queue stands. */
 export interface QueueDepth {
@@ -11,20 +12,16 @@ export interface QueueDepth {
   readonly oldestWaitingMs: number | null;
 }
 
-/** BullMQ's score of a prioritized job is its priority times this, plus a counter. */
-const PRIORITY_SCORE_STEP = 0x1_0000_0000;
-const PRIORITY_VALUES = [1, 2, 3];
-
 /** Reads how many predictions of a model wait and run, and since when. */
 export async function readQueueDepth(redis: Redis, model: string): Promise<QueueDepth> {
-  const [prioritized, waiting, delayed, active, ...firstOfClass] = await Promise.all([
+  const [prioritized, waiting, delayed, active, ...firstOfBand] = await Promise.all([
     redis.zcard(bullKey(model, 'prioritized')),
     redis.llen(bullKey(model, 'wait')),
     redis.zcard(bullKey(model, 'delayed')),
     redis.llen(bullKey(model, 'active')),
-    ...PRIORITY_VALUES.map((priority) => firstWithPriority(redis, model, priority)),
+    ...PRIORITY_BANDS.map((band) => firstOf(redis, model, band)),
   ]);
-  const ids = firstOfClass.flat();
+  const ids = firstOfBand.flat();
   const times = await Promise.all(ids.map((id) => redis.hget(bullKey(model, id), 'timestamp')));
   const oldest = Math.min(...times.flatMap((time) => (time === null ? [] : [Number(time)])));
   return {
@@ -34,14 +31,8 @@ export async function readQueueDepth(redis: Redis, model: string): Promise<Queue
   };
 }
 
-function firstWithPriority(redis: Redis, model: string, priority: number): Promise<string[]> {
-  return redis.zrange(
-    bullKey(model, 'prioritized'),
-    priority * PRIORITY_SCORE_STEP,
-    `(${(priority + 1) * PRIORITY_SCORE_STEP}`,
-    'BYSCORE',
-    'LIMIT',
-    0,
-    1,
-  );
+function firstOf(redis: Redis, model: string, band: number): Promise<string[]> {
+  const [from, below] = bandLimits(band);
+  const key = bullKey(model, 'prioritized');
+  return redis.zrange(key, from, `(${below}`, 'BYSCORE', 'LIMIT', 0, 1);
 }

@@ -1,13 +1,16 @@
-import { QuernError } from '@quern/contract';
+import { type Priority, QuernError } from '@quern/contract';
 import type { Job } from 'bullmq';
 import type { CancellationWatch } from './cancellation-watch.ts';
 import { type JobData, jobDataSchema } from './job-record.ts';
 import { inputKey, resultKey } from './keys.ts';
+import { bullPriority } from './priority-scores.ts';
 
 /** A prediction that a worker has fetched and now owns. */
 export interface QueuedPrediction {
   readonly id: string;
   readonly data: JobData;
+  /** The class that it is run as: high, once it has waited its turn out behind higher ones. */
+  readonly runsAs: Priority;
   readonly createdAtMs: number;
   /** 1 at the first start; counts returns to the queue as well. */
   readonly attempt: number;
@@ -50,6 +53,8 @@ export function queuedPrediction(
   return {
     id,
     data: parsed.data,
+    // Only lifting changes a job's priority; BullMQ gives it as Redis has it, as text.
+    runsAs: Number(job.priority) === bullPriority('high') ? 'high' : parsed.data.priority,
     createdAtMs: job.timestamp,
     attempt: job.attemptsStarted,
     failures: job.attemptsMade,

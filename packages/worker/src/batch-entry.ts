@@ -13,11 +13,11 @@ export function toEntry(
   prediction: QueuedPrediction,
   arrivedAtMs: number,
 ): Entry<QueuedPrediction> {
-  const { data, failures } = prediction;
+  const { data, failures, runsAs } = prediction;
   return {
     rows: data.rows,
     lane: data.lane,
-    priority: PRIORITY_CLASS[data.priority],
+    priority: PRIORITY_CLASS[runsAs],
     arrivedAtMs,
     deadlineAtMs: data.deadlineAtMs,
     alone: failures > 0,

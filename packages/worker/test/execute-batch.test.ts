@@ -20,6 +20,7 @@ function prediction(id: string, failures = 0): QueuedPrediction {
       shapes: {},
       priority: 'normal',
     },
+    runsAs: 'normal',
     createdAtMs: Date.now(),
     attempt: 1,
     failures,
