@@ -45,6 +45,7 @@ function prediction(text: string, changes: Partial<QueuedPrediction> = {}): Queu
   ]);
   return {
     id: text,
+    runsAs: 'normal',
     data: {
       model: 'm',
       version: 1,
