@@ -27,6 +27,7 @@ const versionSchema = z
     labels: z.array(z.string()).optional(),
     execution_providers: z.array(z.string()),
     instances: z.number().int(),
+    threads: z.number().int().optional().meta({ description: 'Threads of each instance.' }),
     stats: wireVersionStatsSchema.optional(),
   })
   .meta({ id: 'ModelVersion' });
@@ -122,6 +123,7 @@ function versionToWire(version: KnownVersion): WireModel['versions'][number] {
     ...(version.labels !== undefined && { labels: [...version.labels] }),
     execution_providers: [...version.executionProviders],
     instances: version.instances,
+    ...(version.threads !== undefined && { threads: version.threads }),
     ...(version.stats !== undefined && { stats: versionStatsToWire(version.stats) }),
   };
 }

@@ -43,6 +43,8 @@ export const servedVersionSchema = z.object({
   executionProvider: z.string().optional(),
   /** Loaded sessions, each in its own process. */
   instances: z.number().int().nonnegative(),
+  /** Threads that each computes with; known once it is settled where they run. */
+  threads: z.number().int().positive().optional(),
   stats: versionStatsSchema.optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersionSchema>;

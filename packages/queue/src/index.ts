@@ -3,6 +3,7 @@ export { CancelListener } from './cancel-listener.ts';
 export { canceledError } from './cancellation.ts';
 export { CancellationWatch } from './cancellation-watch.ts';
 export { Consumer, type ConsumerOptions, ReturnToQueue } from './consumer.ts';
+export { type DeviceLease, DeviceLeases, type DeviceLeasesOptions } from './device-leases.ts';
 export { expiredError } from './expiry-sweep.ts';
 export { ExpirySweeper, type ExpirySweeperOptions } from './expiry-sweeper.ts';
 export { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';

@@ -84,6 +84,8 @@ export const REGISTRY_CHANNEL = `${ROOT}:{registry}:changed`;
 export const QUARANTINED_MODELS_KEY = `${ROOT}:{registry}:quarantined`;
 /** Channel: a model's quarantine has changed. */
 export const QUARANTINE_CHANNEL = `${ROOT}:{registry}:quarantine`;
+/** Sorted set of leases on devices, by the time at which they end; see `DeviceLeases`. */
+export const DEVICE_LEASES_KEY = `${ROOT}:{devices}:leases`;
 
 export function workerKey(workerId: string): string {
   return `${ROOT}:{registry}:worker:${workerId}`;

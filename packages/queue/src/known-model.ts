@@ -18,6 +18,8 @@ export interface KnownVersion {
   readonly labels?: readonly string[];
   readonly executionProviders: readonly string[];
   readonly instances: number;
+  /** Threads of each instance, where all workers have the same; the most that one has if not. */
+  readonly threads?: number;
   /** Of all live workers together; absent if none serves it. */
   readonly stats?: VersionStats;
   /** It was taken away, or its worker has been down for a while; see `KnownRecord`. */
@@ -92,12 +94,14 @@ function mergeVersion(
   const isOutdated =
     best === undefined && known !== undefined && outdatedVersions(known).has(version);
   const stats = served.flatMap((item) => item.stats ?? []);
+  const threads = served.flatMap((candidate) => candidate.threads ?? []);
   const providers = served.flatMap(({ executionProvider }) => executionProvider ?? []);
   return {
     version,
     state: best?.state ?? 'offline',
     executionProviders: [...new Set(providers)],
     instances: served.reduce((sum, { instances }) => sum + instances, 0),
+    ...(threads.length > 0 && { threads: Math.max(...threads) }),
     ...(best?.reason !== undefined && { reason: best.reason }),
     ...(described?.signature !== undefined && { signature: described.signature }),
     ...(described?.labels !== undefined && { labels: described.labels }),

@@ -1,4 +1,10 @@
 export { type InspectOptions, inspectModel } from './inspect/inspect-model.ts';
+export {
+  candidatePlans,
+  type InstancePlan,
+  unmeasuredPlan,
+  type WantedInstances,
+} from './plan/candidate-plans.ts';
 export { toRecyclePolicy } from './repository/instances-config.ts';
 export {
   loadRepository,

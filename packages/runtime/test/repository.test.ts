@@ -56,6 +56,7 @@ describe('a models folder', () => {
           instances: {
             count: 1,
             threads: 1,
+            device: 'auto',
             recycle: { maxMemoryGrowthMb: 'auto', maxAgeMinutes: 'off' },
           },
           executionProviders: ['cpu'],
@@ -182,7 +183,7 @@ describe('a problem names file, line, column, key and remedy', () => {
   test('a key that is like none', async () => {
     const problems = await problemsOfYaml('instances: {gpus: 2}');
     expect(problems).toEqual([
-      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, recycle',
+      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, device, recycle',
     ]);
   });
 

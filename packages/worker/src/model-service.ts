@@ -10,6 +10,7 @@ import {
 import type { RepositoryModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import type { QuarantineAccess } from './input-guard.ts';
+import type { InstancePlacer } from './instance-placer.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
 import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
 import { VersionMeter } from './version-meter.ts';
@@ -21,6 +22,7 @@ export interface ModelServiceOptions {
   readonly model: RepositoryModel;
   readonly redis: ConsumerOptions['redis'];
   readonly runnerEnvironment: RunnerEnvironment;
+  readonly placer: InstancePlacer;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly metrics: WorkerMetrics;
@@ -59,6 +61,7 @@ export class ModelService {
           model,
           version,
           runnerEntry: entry,
+          placer: options.placer,
           stats: this.#stats,
           meter: this.#meterOf(version.version),
           quarantine: options.quarantine,
@@ -67,12 +70,11 @@ export class ModelService {
         }),
     );
     this.#versions = new Map(services.map((service) => [service.version, service]));
-    const { batching, instances } = model.config;
     this.#consumer = new Consumer({
       redis,
       model: model.name,
       workerName: workerId,
-      concurrency: requiredConcurrency(batching, instances.count) * services.length,
+      concurrency: this.#concurrency(),
       lockDurationMs: options.lockDurationMs,
       stalledIntervalMs: options.stalledIntervalMs,
       handler: (prediction) => this.#handle(prediction),
@@ -109,7 +111,16 @@ export class ModelService {
     };
   }
 
+  /** Predictions to hold at a time; how many instances there are shows only when they are placed. */
+  #concurrency(): number {
+    const { batching } = this.#options.model.config;
+    return [...this.#versions.values()]
+      .map(({ instances }) => requiredConcurrency(batching, instances ?? 1))
+      .reduce((sum, concurrency) => sum + concurrency, 0);
+  }
+
   #onVersionChange(): void {
+    this.#consumer.concurrency = this.#concurrency();
     const states = [...this.#versions.values()].map(({ state }) => state);
     if (this.#draining === undefined) {
       if (states.includes('ready')) this.#consumer.start();

@@ -17,6 +17,8 @@ export function runnerEntry(
   return {
     entry: fileURLToPath(new URL(`./runner/main.${extension}`, import.meta.url)),
     env: {
+      // Devices are numbered as nvidia-smi does it, not by speed.
+      CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
       ...inherited,
       QUERN_REDIS_URL: redisUrl,
       QUERN_RUNNER_MODEL: name,

@@ -1,5 +1,6 @@
 import { integerText, portText, type SettingValues, setting, sharedSettings } from '@quern/service';
 import { z } from 'zod';
+import { gpusText } from './gpu-devices.ts';
 
 /** What a worker reads from its environment. */
 export const workerSettings = {
@@ -33,6 +34,13 @@ export const workerSettings = {
     schema: integerText(500, 600_000),
     fallback: 5000,
     meaning: 'How often workers look for predictions that a lost worker held.',
+  }),
+  gpus: setting({
+    variable: 'QUERN_GPUS',
+    schema: gpusText(),
+    fallback: 'auto',
+    meaning:
+      'CUDA devices that a worker may use: auto (those in CUDA_VISIBLE_DEVICES, else all that nvidia-smi lists), none, or numbers such as 0,1.',
   }),
 } as const;
 

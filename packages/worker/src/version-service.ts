@@ -6,7 +6,7 @@ import {
   LaneProfiles,
   realClock,
 } from '@quern/batcher';
-import { QuernError, type ServedVersion } from '@quern/contract';
+import { QuernError, type ServedVersion, toQuernError } from '@quern/contract';
 import {
   canceledError,
   expiredError,
@@ -20,7 +20,6 @@ import {
   type RepositoryModel,
   type RunnerEntryPoint,
   RunnerFault,
-  RunnerPool,
   type RunnerPoolStatus,
   toRecyclePolicy,
   toRunnerModel,
@@ -29,7 +28,9 @@ import type { Logger } from '@quern/service';
 import { toEntry } from './batch-entry.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import { InputGuard, type QuarantineAccess } from './input-guard.ts';
+import type { InstancePlacer, Placement } from './instance-placer.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
+import { PlacedPool } from './placed-pool.ts';
 import { reportRecycle } from './report-recycle.ts';
 import { VersionHealth } from './version-health.ts';
 import type { VersionMeter } from './version-meter.ts';
@@ -39,6 +40,7 @@ export interface VersionServiceOptions {
   readonly model: RepositoryModel;
   readonly version: ModelVersion;
   readonly runnerEntry: RunnerEntryPoint;
+  readonly placer: Pick<InstancePlacer, 'place'>;
   readonly stats: ModelStatsRecorder;
   readonly meter: VersionMeter;
   readonly quarantine: QuarantineAccess;
@@ -64,7 +66,7 @@ const NOT_READY_DELAY_MS = 500;
  */
 export class VersionService {
   readonly #options: VersionServiceOptions;
-  readonly #pool: RunnerPool;
+  readonly #pool: PlacedPool;
   readonly #labels: { model: string; version: string };
   readonly #health: VersionHealth;
   readonly #guard: InputGuard;
@@ -77,16 +79,19 @@ export class VersionService {
   #loaded: LoadedModel | undefined;
   #state: ServedVersion['state'] = 'loading';
   #reason: string | undefined;
+  #placement: Placement | undefined;
   #isStopping = false;
 
   constructor(options: VersionServiceOptions) {
-    const { model, version, runnerEntry, logger, meter } = options;
+    const { model, version, runnerEntry, placer, logger, meter } = options;
     this.#options = options;
     this.#labels = { model: model.name, version: String(version.version) };
-    this.#pool = new RunnerPool({
+    this.#pool = new PlacedPool({
       ...runnerEntry,
       model: toRunnerModel(model, version),
-      instances: model.config.instances.count,
+      place: () => placer.place(model),
+      onPlaced: (placement) => this.#onPlaced(placement),
+      onError: (error) => this.#onNotPlaced(error),
       recycle: toRecyclePolicy(model.config.instances),
       onStateChange: (state) => this.#onPoolState(state),
       onRecycle: (event) => reportRecycle(event, { meter, logger, labels: this.#labels }),
@@ -121,6 +126,11 @@ export class VersionService {
     return this.#state;
   }
 
+  /** How many instances there are when all are well; undefined until it is known. */
+  get instances(): number | undefined {
+    return this.#placement?.instances;
+  }
+
   /** As the registry shows it. */
   served(): ServedVersion {
     const { model } = this.#options;
@@ -128,6 +138,7 @@ export class VersionService {
       version: this.version,
       state: this.#state,
       instances: this.#poolStatus.readyInstances,
+      ...(this.#placement !== undefined && { threads: this.#placement.threads }),
       stats: this.#options.meter.snapshot(),
       ...(this.#reason !== undefined && { reason: this.#reason }),
       ...(this.#loaded !== undefined && {
@@ -136,6 +147,22 @@ export class VersionService {
       }),
       ...(model.labels !== undefined && { labels: [...model.labels] }),
     };
+  }
+
+  #onPlaced(placement: Placement): void {
+    this.#placement = placement;
+    const { instances, threads, deviceIds } = placement;
+    const what = `${instances} x ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    const devices = deviceIds.length === 0 ? '' : ` on CUDA devices ${deviceIds.join(', ')}`;
+    this.#options.logger.info(
+      { ...this.#labels, instances, threads, deviceIds },
+      `Model ${this.#labels.model}:${this.#labels.version} gets ${what}${devices}`,
+    );
+  }
+
+  #onNotPlaced(error: unknown): void {
+    const reason = `its instances could not be placed: ${toQuernError(error).message}`;
+    this.#onPoolState({ state: 'unhealthy', readyInstances: 0, reason });
   }
 
   #onPoolState(pool: RunnerPoolStatus): void {

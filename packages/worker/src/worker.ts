@@ -4,6 +4,7 @@ import {
   CancelListener,
   checkRedis,
   connectRedis,
+  DeviceLeases,
   ExpirySweeper,
   Housekeeping,
   openBullQueue,
@@ -13,6 +14,8 @@ import {
 } from '@quern/queue';
 import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runtime';
 import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/service';
+import { listGpus, visibleGpus } from './gpu-devices.ts';
+import { InstancePlacer } from './instance-placer.ts';
 import { ModelService } from './model-service.ts';
 import type { WorkerSettings } from './settings.ts';
 import { problemsOf, unservedModels } from './unserved-models.ts';
@@ -66,12 +69,25 @@ export async function startWorker(
 
   const workerMetrics = createWorkerMetrics(metrics);
   let publisher: RegistryPublisher | undefined;
+  const leases = new DeviceLeases({ redis, onError });
+  lifecycle.defer('device leases', () => leases.close());
+  const placer = new InstancePlacer({
+    leases,
+    gpus: () =>
+      visibleGpus({
+        setting: settings.gpus,
+        cudaVisibleDevices: env['CUDA_VISIBLE_DEVICES'],
+        hostname: hostname(),
+        list: listGpus,
+      }),
+  });
   const services = scan.models.map(
     (model) =>
       new ModelService({
         workerId,
         model,
         redis,
+        placer,
         runnerEnvironment: { redisUrl: settings.redisUrl, inherited: env },
         lockDurationMs: settings.lockDurationMs,
         stalledIntervalMs: settings.stalledIntervalMs,

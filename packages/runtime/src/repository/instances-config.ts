@@ -12,6 +12,10 @@ export const instancesSchema = z
     count: positiveInteger.default(1),
     /** Threads that one session computes with. */
     threads: positiveInteger.default(1),
+    /** The CUDA device of every instance, by its number; `auto` leases the least loaded one for each. */
+    device: z
+      .union([z.number().int().nonnegative(), z.literal('auto')], expected('a number or auto'))
+      .default('auto'),
     /** When an instance is replaced although it works; its successor is warm before it goes. */
     recycle: z
       .strictObject({

@@ -12,6 +12,8 @@ export interface RunnerModel {
   readonly executionProviders: readonly ExecutionProvider[];
   /** Threads that a run computes with. */
   readonly threads: number;
+  /** The CUDA device by its number; CUDA's own choice if it is absent. */
+  readonly deviceId?: number;
   /** The most rows in one run. */
   readonly maxBatchSize: number;
   /** The most rows of one prediction; more than a run takes come in parts. */

@@ -12,6 +12,8 @@ import type { LoadedModel } from './runner-model.ts';
 export interface RunnerPoolOptions extends Omit<RunnerOptions, 'onExit' | 'onMemory'> {
   /** How many runners to keep alive. */
   readonly instances: number;
+  /** The CUDA device of each instance; one without takes what `model` says. */
+  readonly deviceIds?: readonly number[];
   /** Called whenever a runner becomes ready, dies or fails to load. */
   readonly onStateChange?: (status: RunnerPoolStatus) => void;
   readonly respawn?: Partial<RespawnPolicy>;
@@ -59,7 +61,7 @@ export class RunnerPool {
     };
     this.#slots = Array.from(
       { length: options.instances },
-      () => new PoolSlot(options, policy, events),
+      (_, i) => new PoolSlot(onDevice(options, options.deviceIds?.[i]), policy, events),
     );
     this.#recycler = new Recycler({
       slots: this.#slots,
@@ -169,4 +171,8 @@ export class RunnerPool {
         : (this.status.reason ?? 'no runner');
     return new RunnerFault(code, `${name}:${version} takes no batches: ${reason}`, false);
   }
+}
+
+function onDevice(options: RunnerPoolOptions, deviceId: number | undefined): RunnerOptions {
+  return deviceId === undefined ? options : { ...options, model: { ...options.model, deviceId } };
 }

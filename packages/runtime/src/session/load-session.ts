@@ -99,7 +99,7 @@ function sessionOptions(
   model: RunnerModel,
 ): InferenceSession.SessionOptions {
   return {
-    executionProviders: [provider],
+    executionProviders: [providerOption(provider, model)],
     intraOpNumThreads: model.threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
@@ -108,6 +108,15 @@ function sessionOptions(
     // Idle threads that spin take the cores from the other runners and from the worker.
     extra: { 'session.intra_op.allow_spinning': '0' },
   };
+}
+
+/** WebGPU has no such option: it takes the adapter that the driver puts first. */
+export function providerOption(
+  provider: ExecutionProvider,
+  { deviceId }: Pick<RunnerModel, 'deviceId'>,
+): InferenceSession.ExecutionProviderConfig {
+  if (provider !== 'cuda' || deviceId === undefined) return provider;
+  return { name: 'cuda', deviceId };
 }
 
 function runner(session: InferenceSession, marks: RunMarks): LoadedSession['run'] {
