@@ -11,6 +11,13 @@ const tensorSchema = z
     datatype: z.enum(DATATYPES),
     shape: z.array(z.number().int()).meta({ description: '-1 marks a dynamic dimension.' }),
     allow_non_finite: z.boolean().optional(),
+    batch_axis: z.number().int().nullable().optional().meta({
+      description: 'The axis that counts rows, where it is not axis 0; null: all rows share it.',
+    }),
+    mask_of: z.string().optional().meta({
+      description:
+        'May be left out: it is then 1 where this input is real, and 0 where it is padded.',
+    }),
   })
   .meta({ id: 'ModelTensor' });
 
@@ -128,12 +135,14 @@ function versionToWire(version: KnownVersion): WireModel['versions'][number] {
   };
 }
 
-function tensorToWire({ name, datatype, shape, allowNonFinite }: TensorSpec) {
+function tensorToWire({ name, datatype, shape, ...spec }: TensorSpec) {
   return {
     name,
     datatype,
     shape: [...shape],
-    ...(allowNonFinite === true && { allow_non_finite: true }),
+    ...(spec.allowNonFinite === true && { allow_non_finite: true }),
+    ...(spec.batchAxis !== undefined && { batch_axis: spec.batchAxis }),
+    ...(spec.maskOf !== undefined && { mask_of: spec.maskOf }),
   };
 }
 

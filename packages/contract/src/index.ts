@@ -32,6 +32,8 @@ export {
   type WantedOutput,
 } from './inference-protocol.ts';
 export { parseJson, stringifyJson } from './json.ts';
+export { formatLane, inputBatchAxis, type LanePart, laneOf, parseLane } from './lane.ts';
+export { maskTensor, scalarBytes } from './mask-tensor.ts';
 export { arrangeRows, type ModelInputs, parseModelInputs } from './model-inputs.ts';
 export {
   type BatchingSettings,
@@ -53,6 +55,14 @@ export {
   type TensorSpec,
   tensorSpecSchema,
 } from './model-signature.ts';
+export {
+  type AxisReference,
+  type CutBack,
+  cutExtent,
+  type PaddedAxis,
+  type Padding,
+  ROUNDINGS,
+} from './padding.ts';
 export {
   type CreatePrediction,
   createPredictionAnywhereSchema,

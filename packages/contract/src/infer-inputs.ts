@@ -41,7 +41,7 @@ export function parseInferInputs(
   section.assertUsedUp();
   const tensors = signature.inputs.map((spec) => {
     const tensor = byName.get(spec.name);
-    if (tensor === undefined) {
+    if (tensor === undefined && spec.maskOf === undefined) {
       const problem = `${spec.name} is missing, expected ${spec.datatype} ${formatShape(spec.shape)}`;
       throw invalidInput('inputs', problem);
     }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DATATYPES } from './datatypes.ts';
+import { paddingSchema } from './padding.ts';
 
 /** What a model takes or gives under one name. */
 export const tensorSpecSchema = z
@@ -12,6 +13,8 @@ export const tensorSpecSchema = z
     allowNonFinite: z.boolean().optional(),
     /** The axis that counts rows; null if all rows share the tensor. Axis 0 where it is left out. */
     batchAxis: z.number().int().nonnegative().nullable().optional(),
+    /** An input that need not be sent: 1 where the input of this name is real, 0 where it is padding. */
+    maskOf: z.string().optional(),
   })
   .meta({ id: 'TensorSpec' });
 
@@ -25,6 +28,8 @@ export const modelSignatureSchema = z.object({
   batchable: z.boolean(),
   /** The most rows that one prediction may have. */
   maxRows: z.number().int().positive(),
+  /** Missing where inputs run with their exact shapes. */
+  padding: paddingSchema.optional(),
 });
 
 export type ModelSignature = z.infer<typeof modelSignatureSchema>;

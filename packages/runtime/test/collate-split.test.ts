@@ -66,7 +66,7 @@ async function runTogether(
   { run, loaded: { signature } }: LoadedSession,
 ): Promise<Tensor[]> {
   const outputs = await run(collate(entries, signature), ['y'], 1);
-  return splitOutputs(outputs, entries, true).flatMap((message) => decodeTensors(message));
+  return splitOutputs(outputs, entries, signature).flatMap((message) => decodeTensors(message));
 }
 
 describe.each(DATATYPES)('rows of %s', (datatype) => {
@@ -188,14 +188,14 @@ test('entries share a lane when only their rows differ', () => {
     signatureOf('FP32'),
   );
   if (one === undefined || two === undefined || wide === undefined) throw new Error('not decoded');
-  expect(sharesLane(one, two)).toBe(true);
-  expect(sharesLane(one, wide)).toBe(false);
+  expect(sharesLane(one, two, signatureOf('FP32'))).toBe(true);
+  expect(sharesLane(one, wide, signatureOf('FP32'))).toBe(false);
 });
 
 test('outputs without one row per input row are refused by name', () => {
   const bytes = new Uint8Array(8);
   const outputs = [{ name: 'y', datatype: 'FP32' as const, shape: [1, 2], bytes }];
-  expect(() => splitOutputs(outputs, [{ rows: 1 }, { rows: 1 }], true)).toThrow(
+  expect(() => splitOutputs(outputs, [{ rows: 1 }, { rows: 1 }], signatureOf('FP32'))).toThrow(
     'output y has the shape [1,2] for 2 rows',
   );
 });
@@ -210,7 +210,7 @@ test('each entry gets the outputs that it asked for', () => {
   const messages = splitOutputs(
     [output('y'), output('z')],
     [{ rows: 1, outputs: ['z'] }, { rows: 1 }, { rows: 1, outputs: ['y'] }],
-    true,
+    signatureOf('UINT8'),
   );
   const found = messages.map((message) =>
     decodeTensors(message).map(({ name, data }) => [name, ...data]),

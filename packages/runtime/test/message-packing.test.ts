@@ -56,6 +56,7 @@ function anyResult(entries: readonly RunnerEntry[]): fc.Arbitrary<RunnerBatchRes
       inferenceMs: timeMs,
       splitMs: timeMs,
       storeMs: timeMs,
+      paddingRatio: timeMs,
     },
     plain,
   );

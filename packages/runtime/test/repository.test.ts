@@ -63,7 +63,9 @@ describe('a models folder', () => {
           runTimeoutMs: 30_000,
           warmup: { enabled: true, budgetMs: 2000 },
           inputs: {},
+          outputs: {},
         },
+        configPositions: {},
       },
     ]);
   });

@@ -172,7 +172,7 @@ test('several threads give the same answers as one', async () => {
       const { signature } = session.loaded;
       const decoded = new EntryDecoder(signature).decode(encodeTensors([input]), 2);
       const outputs = await session.run(collate([decoded], signature), ['y'], 1);
-      const [message] = splitOutputs(outputs, [{ rows: 2 }], true);
+      const [message] = splitOutputs(outputs, [{ rows: 2 }], session.loaded.signature);
       return decodeTensors(message ?? new Uint8Array());
     }),
   );

@@ -61,6 +61,7 @@ function ran(batch: RunnerBatch): RunnerBatchResult {
     inferenceMs: 2,
     splitMs: 1,
     storeMs: 0,
+    paddingRatio: 0,
   };
 }
 

@@ -15,7 +15,14 @@ function watched(canControl = true) {
         expect(control).toBe(true);
         seen.controls += 1;
         if (seen.isBroken) throw new RunnerFault('INFERENCE_FAILED', 'device lost', true);
-        return { outcomes: [], collateMs: 0, inferenceMs: 1, splitMs: 0, storeMs: 0 };
+        return {
+          outcomes: [],
+          collateMs: 0,
+          inferenceMs: 1,
+          splitMs: 0,
+          storeMs: 0,
+          paddingRatio: 0,
+        };
       },
       restart: async () => {
         seen.restarts += 1;

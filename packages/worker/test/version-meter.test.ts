@@ -10,6 +10,7 @@ const RUN = {
   inferenceMs: 20,
   splitMs: 0.5,
   storeMs: 0.25,
+  paddingRatio: 0,
 };
 
 test('counts once for the registry and once for /metrics', async () => {

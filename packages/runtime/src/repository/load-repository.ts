@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MODEL_NAME_PATTERN, QuernError } from '@quern/contract';
+import type { ConfigPositions } from './config-positions.ts';
 import type { ModelConfig } from './model-config.ts';
 import { parseModelConfig } from './parse-model-config.ts';
 import type { RepositoryProblem } from './repository-problem.ts';
@@ -11,6 +12,8 @@ export interface RepositoryModel {
   readonly name: string;
   readonly dir: string;
   readonly config: ModelConfig;
+  /** Where `model.yaml` says what it says about tensors. */
+  readonly configPositions?: ConfigPositions;
   /** The versions that its policy chooses, oldest first. */
   readonly versions: readonly ModelVersion[];
   /** The lines of `labels.txt`. */
@@ -69,6 +72,7 @@ async function scanModel(name: string, dir: string): Promise<RepositoryScan> {
     name,
     dir,
     config: parsed.config,
+    configPositions: parsed.positions,
     versions,
     ...(labelsText === undefined ? {} : { labels: splitLabels(labelsText) }),
   };

@@ -1,6 +1,7 @@
 import { batchingSettingsSchema, queueSettingsSchema } from '@quern/contract';
 import { z } from 'zod';
 import { instancesSchema } from './instances-config.ts';
+import { inputConfigSchema, outputConfigSchema } from './shape-config.ts';
 
 /** The execution providers that a model may name, in its order of preference. */
 export const EXECUTION_PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
@@ -70,20 +71,16 @@ export const modelConfigSchema = z.strictObject({
       enabled: z.boolean().default(true),
       /** Whole shapes by input name; needed where a dynamic dimension other than the rows takes few values. */
       shapes: z.record(z.string(), z.array(z.number().int().nonnegative())).optional(),
+      /** What inputs are filled with, by name, where zeros will not do (a sample rate, say). */
+      values: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
       /** How long the measuring of batch sizes may take. */
       budgetMs: positiveInteger.default(2000),
     })
     .prefault({}),
   /** By input name. */
-  inputs: z
-    .record(
-      z.string(),
-      z.strictObject({
-        /** Accepts NaN and infinities, for models that read NaN as "missing". */
-        allowNonFinite: z.boolean().optional(),
-      }),
-    )
-    .default({}),
+  inputs: z.record(z.string(), inputConfigSchema).default({}),
+  /** By output name. */
+  outputs: z.record(z.string(), outputConfigSchema).default({}),
 });
 
 /** A model's configuration with the defaults filled in. */

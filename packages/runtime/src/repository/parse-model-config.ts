@@ -1,5 +1,6 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { type ConfigPositions, configPositions } from './config-positions.ts';
 import { type ModelConfig, modelConfigSchema } from './model-config.ts';
 import { nearestName } from './nearest-name.ts';
 import type { RepositoryProblem } from './repository-problem.ts';
@@ -9,7 +10,7 @@ type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
 export type ParsedModelConfig =
-  | { readonly config: ModelConfig }
+  | { readonly config: ModelConfig; readonly positions: ConfigPositions }
   | { readonly problems: readonly RepositoryProblem[] };
 
 /**
@@ -29,7 +30,7 @@ export function parseModelConfig(text: string, model: string, file: string): Par
     return { problems };
   }
   const parsed = modelConfigSchema.safeParse(document.toJS() ?? {});
-  if (parsed.success) return { config: parsed.data };
+  if (parsed.success) return { config: parsed.data, positions: configPositions(document, lines) };
   const problems = parsed.error.issues.flatMap((issue) =>
     describeIssue(issue).map(({ path, message }) => ({
       model,
@@ -77,7 +78,7 @@ function offsetOf(document: Document, path: Path): number {
   const key = path.at(-1);
   const parent = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;
   if (isMap(parent)) {
-    const pair = parent.items.find(({ key: node }) => isScalar(node) && node.value === key);
+    const pair = parent.items.find(({ key: node }) => isScalar(node) && String(node.value) === key);
     if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? 0;
   }
   const node = document.getIn(path, true);

@@ -38,7 +38,7 @@ export async function assembleParts(
   payloads: PayloadStore,
 ): Promise<RunnerBatchResult> {
   const startedAtMs = performance.now();
-  const times = { collateMs: 0, inferenceMs: 0, splitMs: 0, storeMs: 0 };
+  const times = { collateMs: 0, inferenceMs: 0, splitMs: 0, storeMs: 0, paddingRatio: 0 };
   const { id, resultKey: key } = entry;
   try {
     const parts = await readParts(entry, payloads);

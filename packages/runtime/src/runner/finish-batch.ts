@@ -34,7 +34,7 @@ export async function finishBatch(
   payloads: PayloadStore,
 ): Promise<FinishedBatch> {
   const startedAtMs = performance.now();
-  const messages = splitOutputs(ran, prepared.running, signature.batchable);
+  const messages = splitOutputs(ran, prepared.running, signature);
   const splitAtMs = performance.now();
   const limitBytes = batch.inlineResultBytes ?? DEFAULT_INLINE_RESULT_BYTES;
   const outcomes = new Map<string, RunnerOutcome>();

@@ -14,6 +14,7 @@ import type {
  */
 export interface PackedBatch {
   readonly batchId: string;
+  readonly lane?: string;
   readonly inlineResultBytes?: number;
   readonly control?: true;
   readonly ids: readonly string[];

@@ -1,5 +1,7 @@
 import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
+import { BatchPadding } from '../session/batch-padding.ts';
 import { collate, type DecodedEntry, EntryDecoder, sharesLane } from '../session/collate.ts';
+import type { OutputCut } from '../session/cut-back.ts';
 import type { RawTensor } from '../session/ort-tensors.ts';
 import { wantsOutput } from '../session/split.ts';
 import { PartInput, PartInputs } from './part-inputs.ts';
@@ -7,14 +9,21 @@ import type { PayloadStore } from './payload-store.ts';
 import { sliceEntry } from './row-range.ts';
 import type { EntryError, RunnerBatch, RunnerEntry } from './runner-batch.ts';
 
+/** An entry that runs, and what to cut off its outputs because it is padded. */
+export interface RunningEntry extends RunnerEntry {
+  readonly cuts?: readonly OutputCut[];
+}
+
 /** A batch ready to run, and the entries that will not. */
 export interface PreparedBatch {
   /** The entries that run, in the order of their rows. */
-  readonly running: readonly RunnerEntry[];
+  readonly running: readonly RunningEntry[];
   readonly failed: ReadonlyMap<string, EntryError>;
   readonly inputs: readonly RawTensor[];
   /** The outputs to compute: what at least one entry wants. */
   readonly outputs: readonly string[];
+  /** The share of the inputs' elements that padding added, from 0 to 1. */
+  readonly paddingRatio: number;
 }
 
 /**
@@ -31,21 +40,24 @@ export async function prepareBatch(
 ): Promise<PreparedBatch> {
   const found = await readPayloads(batch.entries, payloads, partInputs);
   const decoder = new EntryDecoder(signature);
-  const running: RunnerEntry[] = [];
+  const padding = new BatchPadding(batch.lane, signature);
+  const running: RunningEntry[] = [];
   const decoded: DecodedEntry[] = [];
   const failed = new Map<string, EntryError>();
   batch.entries.forEach((entry, index) => {
     try {
       const inputs = decodeInputs(entry, found[index] ?? null, decoder, signature);
-      assertCompany(inputs, decoded, signature);
-      running.push(entry);
+      assertCompany(inputs, decoded, signature, padding);
+      const cuts = padding.cutsOf(inputs);
+      running.push(cuts.length === 0 ? entry : { ...entry, cuts });
       decoded.push(inputs);
     } catch (error) {
       failed.set(entry.id, entryError(error));
     }
   });
-  const inputs = running.length === 0 ? [] : collate(decoded, signature);
-  return { running, failed, inputs, outputs: wantedOutputs(running, signature) };
+  const inputs = running.length === 0 ? [] : collate(decoded, signature, padding.target);
+  const outputs = wantedOutputs(running, signature);
+  return { running, failed, inputs, outputs, paddingRatio: padding.ratio(decoded, inputs) };
 }
 
 /** An error as it stands in an outcome. */
@@ -121,13 +133,15 @@ function assertCompany(
   entry: DecodedEntry,
   before: readonly DecodedEntry[],
   signature: ModelSignature,
+  padding: BatchPadding,
 ): void {
+  padding.assertFits(entry);
   const [first] = before;
   if (first === undefined) return;
   if (!signature.batchable) {
     throw new QuernError('INTERNAL', 'the model is not batchable, expected one entry per batch');
   }
-  if (!sharesLane(first, entry)) {
+  if (!sharesLane(first, entry, signature, padding.target !== undefined)) {
     throw new QuernError('INTERNAL', 'the entry is of another lane than the first of its batch');
   }
 }

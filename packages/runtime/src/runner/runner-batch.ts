@@ -4,6 +4,11 @@ import type { ErrorCode } from '@quern/contract';
 export interface RunnerBatch {
   readonly batchId: string;
   readonly entries: readonly RunnerEntry[];
+  /**
+   * The lane that every entry is padded to, as `formatLane` writes it. Left out, the entries run with
+   * their exact shapes, which must then be equal but for the rows.
+   */
+  readonly lane?: string;
   /** Results of at most this many bytes come back inline, larger ones are stored. Default 4096. */
   readonly inlineResultBytes?: number;
   /**
@@ -70,6 +75,8 @@ export interface RunnerBatchResult {
   readonly splitMs: number;
   /** Writing large results. */
   readonly storeMs: number;
+  /** The share of the inputs' elements that padding added, from 0 to 1; 0 without padding. */
+  readonly paddingRatio: number;
 }
 
 export const DEFAULT_INLINE_RESULT_BYTES = 4096;

@@ -1,6 +1,8 @@
 import type { ModelSignature } from '@quern/contract';
+import type { ConfigPositions } from '../repository/config-positions.ts';
 import type { RepositoryModel } from '../repository/load-repository.ts';
 import type { ExecutionProvider, ModelConfig } from '../repository/model-config.ts';
+import type { InputConfig, OutputConfig } from '../repository/shape-config.ts';
 import type { ModelVersion } from '../repository/versions.ts';
 
 /** What a runner must know of the model version it loads; it crosses to the runner's process. */
@@ -21,13 +23,19 @@ export interface RunnerModel {
   readonly runTimeoutMs: number;
   readonly warmup: WarmupSettings;
   /** What model.yaml says about inputs, by name. */
-  readonly inputs: Readonly<Record<string, { readonly allowNonFinite?: boolean | undefined }>>;
+  readonly inputs: Readonly<Record<string, InputConfig>>;
+  /** What model.yaml says about outputs, by name. */
+  readonly outputs?: Readonly<Record<string, OutputConfig>>;
+  /** Where it says so, for messages. */
+  readonly configPositions?: ConfigPositions;
 }
 
 export interface WarmupSettings {
   readonly enabled: boolean;
   /** Whole shapes by input name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
+  /** What inputs are filled with instead of zeros, by name. */
+  readonly values?: Readonly<Record<string, number | string | boolean>> | undefined;
   readonly budgetMs: number;
 }
 
@@ -76,5 +84,7 @@ export function toRunnerModel(model: RepositoryModel, version: ModelVersion): Ru
     runTimeoutMs: config.runTimeoutMs,
     warmup: config.warmup,
     inputs: config.inputs,
+    outputs: config.outputs,
+    ...(model.configPositions !== undefined && { configPositions: model.configPositions }),
   };
 }

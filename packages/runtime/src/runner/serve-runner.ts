@@ -91,7 +91,7 @@ class RunnerServer {
     if (batch.control === true) {
       progress.started = true;
       const { inferenceMs } = await session.control(sequence);
-      return { outcomes: [], collateMs: 0, inferenceMs, splitMs: 0, storeMs: 0 };
+      return { outcomes: [], collateMs: 0, inferenceMs, splitMs: 0, storeMs: 0, paddingRatio: 0 };
     }
     const startedAtMs = performance.now();
     const prepared = await prepareBatch(batch, signature, this.#payloads, this.#partInputs);
@@ -103,7 +103,8 @@ class RunnerServer {
       ran = await session.run({ sequence, inputs, outputs });
     }
     const finished = await finishBatch(batch, prepared, ran.outputs, signature, this.#payloads);
-    return { ...finished, collateMs, inferenceMs: ran.inferenceMs };
+    const { paddingRatio } = prepared;
+    return { ...finished, collateMs, inferenceMs: ran.inferenceMs, paddingRatio };
   }
 
   async #close(): Promise<void> {

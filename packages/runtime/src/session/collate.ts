@@ -1,15 +1,20 @@
 import {
   assertTensorFits,
+  type BatchAxis,
   decodeTensors,
   formatShape,
+  inputBatchAxis,
   invalidInput,
+  type LanePart,
   type ModelSignature,
+  scalarBytes,
   splitBytesElements,
   type Tensor,
   type TensorSpec,
 } from '@quern/contract';
 import { MessageTemplate } from './message-template.ts';
 import type { RawTensor } from './ort-tensors.ts';
+import { stackBlocks } from './stack-blocks.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -35,7 +40,8 @@ export class EntryDecoder {
 
   /**
    * @param message the inputs as `encodeTensors` writes them
-   * @param rows the rows that the entry was counted with; axis 0 must agree if the model is batchable
+   * @param rows the rows that the entry was counted with; the batch axes must agree if the model is
+   *   batchable
    * @throws QuernError `INVALID_INPUT`
    */
   decode(message: Uint8Array, rows: number): DecodedEntry {
@@ -49,7 +55,7 @@ export class EntryDecoder {
       found.findIndex((tensor) => tensor.name === spec.name),
     );
     const tensors = this.#signature.inputs.map((spec, index) =>
-      checkTensor(found[order[index] ?? -1], spec, this.#signature.batchable ? rows : undefined),
+      checkTensor(found[order[index] ?? -1], spec, inputBatchAxis(this.#signature, index), rows),
     );
     const template = MessageTemplate.of(message, found);
     if (template !== undefined) this.#checked = { template, rows, order };
@@ -60,7 +66,8 @@ export class EntryDecoder {
 function checkTensor(
   tensor: Tensor | undefined,
   spec: TensorSpec,
-  rows: number | undefined,
+  axis: BatchAxis,
+  rows: number,
 ): DecodedTensor {
   const path = `input.${spec.name}`;
   if (tensor === undefined) {
@@ -70,8 +77,9 @@ function checkTensor(
     throw invalidInput(path, `got ${tensor.datatype}, expected ${spec.datatype}`);
   }
   assertTensorFits(tensor.shape, spec, path);
-  if (rows !== undefined && tensor.shape[0] !== rows) {
-    throw invalidInput(path, `got ${formatShape(tensor.shape)}, expected ${rows} rows`);
+  if (axis !== null && tensor.shape[axis] !== rows) {
+    const where = axis === 0 ? '' : ` on axis ${axis}`;
+    throw invalidInput(path, `got ${formatShape(tensor.shape)}, expected ${rows} rows${where}`);
   }
   return spec.datatype === 'BYTES' ? { ...tensor, strings: readStrings(tensor, path) } : tensor;
 }
@@ -90,37 +98,86 @@ function readStrings(tensor: Tensor, path: string): string[] {
   });
 }
 
-/** Whether two entries differ only in their rows. */
-export function sharesLane(a: DecodedEntry, b: DecodedEntry): boolean {
+/**
+ * Whether two entries may be stacked.
+ * @param padded if true, only what a whole batch shares must be equal; else all but the rows
+ */
+export function sharesLane(
+  a: DecodedEntry,
+  b: DecodedEntry,
+  signature: ModelSignature,
+  padded = false,
+): boolean {
   return a.tensors.every((tensor, index) => {
-    const other = b.tensors[index]?.shape ?? [];
-    return (
-      tensor.shape.length === other.length &&
-      tensor.shape.every((extent, axis) => axis === 0 || extent === other[axis])
-    );
+    const other = b.tensors[index];
+    const rows = inputBatchAxis(signature, index);
+    if (other === undefined || tensor.shape.length !== other.shape.length) return false;
+    // What a whole batch shares is run once, so it must be the same.
+    if (rows === null) return hasSameElements(tensor, other);
+    return padded || tensor.shape.every((n, axis) => axis === rows || n === other.shape[axis]);
   });
+}
+
+function hasSameElements(a: DecodedTensor, b: DecodedTensor): boolean {
+  const isAlike = a.shape.every((extent, axis) => extent === b.shape[axis]);
+  return isAlike && Buffer.compare(a.data, b.data) === 0;
 }
 
 /**
- * Stacks the inputs of entries of one lane on axis 0. The elements are copied once, into buffers that
- * can be handed to the session thread; a single entry keeps its whole shape.
+ * Stacks the inputs of entries of one lane on their batch axes. The elements are copied once, into
+ * buffers that can be handed to the session thread; a single entry keeps its whole shape.
+ * @param entries at least one
+ * @param paddedTo per input the extents without the batch axis that every entry is padded to; they
+ *   must not be smaller than an entry's own. Missing if nothing is padded
  */
-export function collate(entries: readonly DecodedEntry[], signature: ModelSignature): RawTensor[] {
+export function collate(
+  entries: readonly DecodedEntry[],
+  signature: ModelSignature,
+  paddedTo?: readonly LanePart[],
+): RawTensor[] {
   return signature.inputs.map((spec, index) => {
     const parts = entries.flatMap((entry) => entry.tensors[index] ?? []);
-    const head = { name: spec.name, datatype: spec.datatype, shape: stackedShape(parts) };
-    if (spec.datatype === 'BYTES') {
-      return { ...head, strings: parts.flatMap((part) => part.strings ?? []) };
+    const axis = inputBatchAxis(signature, index);
+    const stacked = axis === null ? parts.slice(0, 1) : parts;
+    const extents = paddedTo?.[index]?.extents;
+    const shape = stackedShape(stacked, axis, extents);
+    const head = { name: spec.name, datatype: spec.datatype, shape };
+    if (!liesInOrder(stacked, axis, shape)) {
+      return stackBlocks(head, stacked, axis, fillValue(signature, index));
     }
-    return { ...head, bytes: concatenate(parts.map((part) => part.data)) };
+    if (spec.datatype === 'BYTES') {
+      return { ...head, strings: stacked.flatMap((part) => part.strings ?? []) };
+    }
+    return { ...head, bytes: concatenate(stacked.map((part) => part.data)) };
   });
 }
 
-function stackedShape(parts: readonly Tensor[]): number[] {
-  const [first] = parts;
-  if (first === undefined || first.shape.length === 0) return [];
-  const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);
-  return [rows, ...first.shape.slice(1)];
+function stackedShape(
+  parts: readonly Tensor[],
+  axis: BatchAxis,
+  extents: readonly number[] | undefined,
+): number[] {
+  const shape = [...(parts[0]?.shape ?? [])];
+  if (extents !== undefined) {
+    let next = 0;
+    for (const at of shape.keys()) if (at !== axis) shape[at] = extents[next++] ?? 0;
+  }
+  if (axis !== null) shape[axis] = parts.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0);
+  return shape;
+}
+
+/** Whether the elements of the parts, one part after the other, are the elements of the whole. */
+function liesInOrder(parts: readonly Tensor[], axis: BatchAxis, shape: readonly number[]): boolean {
+  if (axis !== null && axis > 0 && parts.length > 1) return false;
+  return parts.every((part) => part.shape.every((n, at) => at === axis || n === shape[at]));
+}
+
+/** What the elements that padding adds to an input are, in binary form. */
+function fillValue({ inputs, padding }: ModelSignature, index: number): Uint8Array {
+  const spec = inputs[index];
+  const padded = padding?.axes.find(({ input }) => input === spec?.name);
+  const datatype = spec?.datatype ?? 'UINT8';
+  return scalarBytes(padded?.value ?? (datatype === 'BYTES' ? '' : 0), datatype, 'value');
 }
 
 function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

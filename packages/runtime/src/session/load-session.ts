@@ -1,4 +1,4 @@
-import { type ModelSignature, QuernError } from '@quern/contract';
+import { type ModelSignature, QuernError, type TensorSpec } from '@quern/contract';
 import { InferenceSession } from 'onnxruntime-node';
 import type { ExecutionProvider } from '../repository/model-config.ts';
 import { WARM_UP_SEQUENCE } from '../runner/run-marks.ts';
@@ -6,6 +6,7 @@ import type { LoadedModel, RunnerModel } from '../runner/runner-model.ts';
 import { cleanOrtMessage } from './ort-message.ts';
 import { fromOrtTensor, type RawTensor, toOrtTensor } from './ort-tensors.ts';
 import { readGraph } from './read-signature.ts';
+import { resolvePadding } from './resolve-padding.ts';
 import { type RunTensors, warmUp } from './warm-up.ts';
 
 /** Tells the outside that a run begins or has ended, before the thread is blocked and after. */
@@ -68,12 +69,14 @@ async function loadWith(
     const graph = readGraph(session, model);
     const outputNames = graph.outputs.map(({ spec }) => spec.name);
     const warmUpRun: RunTensors = (inputs) => run(inputs, outputNames, WARM_UP_SEQUENCE);
-    const warm = await warmUp(graph, model, warmUpRun);
+    const { padding, maskOf, warnings } = resolvePadding(graph, model);
+    const warm = await warmUp(graph, model, warmUpRun, padding);
     const signature: ModelSignature = {
-      inputs: graph.inputs.map(({ spec }) => spec),
+      inputs: graph.inputs.map(({ spec }) => withMask(spec, maskOf)),
       outputs: [...warm.outputs],
       batchable: warm.batchable,
       maxRows: warm.batchable ? model.maxBatchSize : 1,
+      ...(padding !== undefined && { padding }),
     };
     const loaded: LoadedModel = {
       signature,
@@ -82,7 +85,12 @@ async function loadWith(
       warmupProfile: warm.profile,
       shapesGuessed: warm.shapesGuessed,
       canControl: warm.knownGood !== undefined,
-      warnings: [...fallbackWarnings(provider, fallbacks), ...graph.warnings, ...warm.warnings],
+      warnings: [
+        ...fallbackWarnings(provider, fallbacks),
+        ...graph.warnings,
+        ...warnings,
+        ...warm.warnings,
+      ],
     };
     const control = async (sequence: number): Promise<void> => {
       if (warm.knownGood !== undefined) await run(warm.knownGood(1), outputNames, sequence);
@@ -92,6 +100,11 @@ async function loadWith(
     await session.release();
     throw error;
   }
+}
+
+function withMask(spec: TensorSpec, maskOf: ReadonlyMap<string, string>): TensorSpec {
+  const masked = maskOf.get(spec.name);
+  return masked === undefined ? spec : { ...spec, maskOf: masked };
 }
 
 function sessionOptions(

@@ -1,4 +1,10 @@
-import { DATATYPE_TRAITS, type Datatype, datatypeFromOnnx, elementCount } from '@quern/contract';
+import {
+  DATATYPE_TRAITS,
+  type Datatype,
+  datatypeFromOnnx,
+  decodeBytesElements,
+  elementCount,
+} from '@quern/contract';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 
 /**
@@ -74,12 +80,24 @@ export function fromOrtTensor(name: string, tensor: OrtTensor): RawTensor {
   return { ...head, bytes };
 }
 
-/** Zeros, or empty strings, for a warm-up run. */
-export function zeroTensor(name: string, datatype: Datatype, shape: readonly number[]): RawTensor {
+/**
+ * A tensor for a warm-up run.
+ * @param element what it is full of, in binary form; zeros or empty strings by default
+ */
+export function filledTensor(
+  name: string,
+  datatype: Datatype,
+  shape: readonly number[],
+  element?: Uint8Array,
+): RawTensor {
   const count = elementCount(shape);
   const head = { name, datatype, shape };
-  if (datatype === 'BYTES') return { ...head, strings: new Array<string>(count).fill('') };
-  return { ...head, bytes: new Uint8Array(count * DATATYPE_TRAITS[datatype].bytes) };
+  if (datatype === 'BYTES') {
+    const [text = ''] = element === undefined ? [] : decodeBytesElements(element);
+    return { ...head, strings: new Array<string>(count).fill(text) };
+  }
+  const { buffer } = Buffer.alloc(count * DATATYPE_TRAITS[datatype].bytes, element ?? 0);
+  return { ...head, bytes: new Uint8Array(buffer) };
 }
 
 /** The buffers to hand over with tensors instead of copying them; each once. */

@@ -1,5 +1,12 @@
-import { type Datatype, datatypeFromOnnx, QuernError, type TensorSpec } from '@quern/contract';
+import {
+  type Datatype,
+  datatypeFromOnnx,
+  formatShape,
+  QuernError,
+  type TensorSpec,
+} from '@quern/contract';
 import type { InferenceSession } from 'onnxruntime-node';
+import { configProblem } from '../repository/config-positions.ts';
 import type { RunnerModel } from '../runner/runner-model.ts';
 
 /** A tensor of the graph with the names of its dynamic dimensions, which the signature drops. */
@@ -20,10 +27,12 @@ export interface GraphSignature {
 /**
  * Reads inputs and outputs from a loaded session.
  * @throws QuernError `MODEL_UNAVAILABLE` if an input or every output is no tensor that Quern can carry,
- *   `CONFIG_INVALID` if model.yaml names an input that the model has not
+ *   `CONFIG_INVALID` if model.yaml names an input, an output or an axis that the model has not
  */
 export function readGraph(session: InferenceSession, model: RunnerModel): GraphSignature {
   const inputs = session.inputMetadata.map((input) => readInput(input, model));
+  // Against all outputs, also those that are left out: the name is right even if the tensor is of no use.
+  assertNames('outputs', Object.keys(model.outputs ?? {}), session.outputNames, model);
   const outputs: GraphTensor[] = [];
   const warnings: string[] = [];
   for (const output of session.outputMetadata) {
@@ -31,7 +40,8 @@ export function readGraph(session: InferenceSession, model: RunnerModel): GraphS
     if (typeof tensor === 'string') {
       warnings.push(`output ${output.name} is left out: ${tensor}`);
     } else {
-      outputs.push(tensor);
+      const { batchAxis } = model.outputs?.[output.name] ?? {};
+      outputs.push(withBatchAxis(tensor, 'outputs', batchAxis, model));
     }
   }
   if (outputs.length === 0) {
@@ -40,8 +50,10 @@ export function readGraph(session: InferenceSession, model: RunnerModel): GraphS
       `the model has no output that is a tensor (${warnings.join('; ')}); export it without ZipMap or sequences`,
     );
   }
-  assertNames('inputs', Object.keys(model.inputs), inputs);
-  assertNames('warmup.shapes', Object.keys(model.warmup.shapes ?? {}), inputs);
+  const names = session.inputNames;
+  assertNames('inputs', Object.keys(model.inputs), names, model);
+  assertNames('warmup.values', Object.keys(model.warmup.values ?? {}), names, model);
+  assertNames('warmup.shapes', Object.keys(model.warmup.shapes ?? {}), names, model);
   return { inputs, outputs, warnings };
 }
 
@@ -50,9 +62,27 @@ function readInput(input: InferenceSession.ValueMetadata, model: RunnerModel): G
   if (typeof tensor === 'string') {
     throw new QuernError('MODEL_UNAVAILABLE', `input ${input.name} cannot be fed: ${tensor}`);
   }
-  const { allowNonFinite } = model.inputs[input.name] ?? {};
-  if (allowNonFinite === undefined) return tensor;
-  return { ...tensor, spec: { ...tensor.spec, allowNonFinite } };
+  const { allowNonFinite, batchAxis } = model.inputs[input.name] ?? {};
+  const { spec, dimensions } = withBatchAxis(tensor, 'inputs', batchAxis, model);
+  return { dimensions, spec: allowNonFinite === undefined ? spec : { ...spec, allowNonFinite } };
+}
+
+/** Notes the declared batch axis in the spec, where it is another than the first. */
+function withBatchAxis(
+  { spec, dimensions }: GraphTensor,
+  section: 'inputs' | 'outputs',
+  declared: number | 'none' | undefined,
+  model: RunnerModel,
+): GraphTensor {
+  if (declared === undefined || declared === 0) return { spec, dimensions };
+  if (declared === 'none') return { spec: { ...spec, batchAxis: null }, dimensions };
+  // An output of unknown rank has no dimensions: the warm-up tells.
+  if (declared >= spec.shape.length && (section === 'inputs' || spec.shape.length > 0)) {
+    const key = `${section}.${spec.name}.batchAxis`;
+    const problem = `got ${declared}, expected an axis of ${formatShape(spec.shape)}, counted from 0`;
+    throw configProblem(model.configPositions, key, problem);
+  }
+  return { spec: { ...spec, batchAxis: declared }, dimensions };
 }
 
 /** The tensor, or why it cannot be carried. */
@@ -64,14 +94,18 @@ function readTensor(value: InferenceSession.ValueMetadata): GraphTensor | string
   return { spec: { name: value.name, datatype, shape }, dimensions: value.shape };
 }
 
-function assertNames(key: string, names: readonly string[], inputs: readonly GraphTensor[]): void {
-  const known = inputs.map((input) => input.spec.name);
-  for (const name of names) {
-    if (!known.includes(name)) {
-      throw new QuernError(
-        'CONFIG_INVALID',
-        `model.yaml: ${key}.${name}: the model has no such input, expected ${known.join(', ')}`,
-      );
-    }
-  }
+function assertNames(
+  key: string,
+  names: readonly string[],
+  known: readonly string[],
+  model: RunnerModel,
+): void {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const kind = key === 'outputs' ? 'output' : 'input';
+  throw configProblem(
+    model.configPositions,
+    `${key}.${unknown}`,
+    `the model has no such ${kind}, expected ${known.join(', ')}`,
+  );
 }

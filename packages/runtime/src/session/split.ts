@@ -1,33 +1,59 @@
-import { encodeBytesElements, encodeTensors, QuernError, type Tensor } from '@quern/contract';
+import {
+  type BatchAxis,
+  batchAxisOf,
+  encodeBytesElements,
+  encodeTensors,
+  type ModelSignature,
+  QuernError,
+  type Tensor,
+} from '@quern/contract';
+import type { OutputCut } from './cut-back.ts';
 import { MessageTemplate } from './message-template.ts';
 import type { RawTensor } from './ort-tensors.ts';
+import { takeBlock } from './stack-blocks.ts';
 
 /** An entry's share of a run: how many rows, and which outputs it wants (all by default). */
 export interface EntryShare {
   readonly rows: number;
   readonly outputs?: readonly string[] | undefined;
+  /** What to cut off because the entry was padded; nothing by default. */
+  readonly cuts?: readonly OutputCut[];
 }
 
 /**
- * Takes the outputs of a run apart by rows and encodes each entry's share with `encodeTensors`.
- * @param batchable if false, there is one entry and it gets the outputs whole
- * @throws QuernError `INFERENCE_FAILED` if an output has not one row per input row
+ * Takes the outputs of a run apart by rows, cuts off what padding added and encodes each entry's share
+ * with `encodeTensors`.
+ * @param signature if it is not batchable, there is one entry and it gets all rows
+ * @throws QuernError `INFERENCE_FAILED` if an output has not one row per input row, or not the length
+ *   that its padding should have given it
  */
 export function splitOutputs(
   outputs: readonly RawTensor[],
   entries: readonly EntryShare[],
-  batchable: boolean,
+  signature: SplitSignature,
 ): Uint8Array[] {
+  const axes = new Map(outputs.map(({ name }) => [name, outputAxis(signature, name)]));
   const totalRows = entries.reduce((sum, entry) => sum + entry.rows, 0);
-  if (batchable) for (const output of outputs) assertRows(output, totalRows);
-  if (!batchable) return entries.map((entry) => encodeTensors(wanted(outputs, entry).map(takeAll)));
+  for (const output of outputs) assertRows(output, axes.get(output.name) ?? null, totalRows);
   let firstRow = 0;
   const shares = entries.map((entry) => {
     const range = { first: firstRow, count: entry.rows, of: totalRows };
     firstRow += entry.rows;
-    return wanted(outputs, entry).map((output) => takeRows(output, range));
+    return wanted(outputs, entry).map((output) => {
+      const cuts = entry.cuts?.filter((cut) => cut.output === output.name) ?? [];
+      return takeShare(output, axes.get(output.name) ?? null, range, cuts);
+    });
   });
   return encodeShares(shares);
+}
+
+/** What of a signature says how outputs are taken apart. */
+export type SplitSignature = Pick<ModelSignature, 'batchable' | 'outputs'>;
+
+/** The axis of an output that counts rows; null where it is not taken apart. */
+function outputAxis({ batchable, outputs }: SplitSignature, name: string): BatchAxis {
+  if (!batchable) return null;
+  return batchAxisOf(outputs.find((spec) => spec.name === name) ?? {});
 }
 
 function wanted(outputs: readonly RawTensor[], entry: EntryShare): RawTensor[] {
@@ -46,13 +72,14 @@ function encodeShares(shares: readonly (readonly Tensor[])[]): Uint8Array[] {
   return template.encodeAll(shares.map((share) => share.map((tensor) => tensor.data)));
 }
 
-/** Outputs of one run differ between entries in their rows, and in which of them are wanted. */
+/** Outputs of one run differ between entries in rows, cut-off lengths, and in which are wanted. */
 function isAlike(share: readonly Tensor[], first: readonly Tensor[]): boolean {
   return (
     share.length === first.length &&
     share.every(
       ({ name, shape }, index) =>
-        name === first[index]?.name && shape[0] === first[index]?.shape[0],
+        name === first[index]?.name &&
+        shape.every((extent, axis) => extent === first[index]?.shape[axis]),
     )
   );
 }
@@ -69,11 +96,38 @@ interface RowRange {
   readonly of: number;
 }
 
-function assertRows(output: RawTensor, rows: number): void {
-  if (output.shape[0] === rows) return;
+function assertRows(output: RawTensor, axis: BatchAxis, rows: number): void {
+  if (axis === null || output.shape[axis] === rows) return;
   throw new QuernError(
     'INFERENCE_FAILED',
-    `output ${output.name} has the shape [${output.shape.join(',')}] for ${rows} rows, expected ${rows} on axis 0; set batching.maxBatchSize: 1 in model.yaml or export the model with a dynamic first dimension`,
+    `output ${output.name} has the shape [${output.shape.join(',')}] for ${rows} rows, expected ${rows} on axis ${axis}; set batching.maxBatchSize: 1 in model.yaml or export the model with a dynamic first dimension`,
+  );
+}
+
+function takeShare(
+  output: RawTensor,
+  axis: BatchAxis,
+  range: RowRange,
+  cuts: readonly OutputCut[],
+): Tensor {
+  if (cuts.length === 0) {
+    if (axis === null) return takeAll(output);
+    if (axis === 0) return takeRows(output, range);
+  }
+  for (const cut of cuts) assertCut(output, cut);
+  const start = output.shape.map((_, at) => (at === axis ? range.first : 0));
+  const extent = output.shape.map((whole, at) => {
+    if (at === axis) return range.count;
+    return cuts.find((cut) => cut.axis === at)?.extent ?? whole;
+  });
+  return takeBlock(output, start, extent);
+}
+
+function assertCut({ name, shape }: RawTensor, { axis, paddedExtent }: OutputCut): void {
+  if (shape[axis] === paddedExtent) return;
+  throw new QuernError(
+    'INFERENCE_FAILED',
+    `output ${name} has the shape [${shape.join(',')}], expected ${paddedExtent} on axis ${axis} after padding; mend outputs.${name}.cutBack in model.yaml`,
   );
 }
 

@@ -1,6 +1,13 @@
-import { QuernError, type TensorSpec } from '@quern/contract';
+import {
+  type BatchAxis,
+  batchAxisOf,
+  type Padding,
+  QuernError,
+  type TensorSpec,
+} from '@quern/contract';
 import type { ProfilePoint, RunnerModel } from '../runner/runner-model.ts';
 import { whyNotBatchable } from './batch-axis.ts';
+import { assertCutBacks } from './cut-back.ts';
 import { cleanOrtMessage } from './ort-message.ts';
 import type { RawTensor } from './ort-tensors.ts';
 import type { GraphSignature } from './read-signature.ts';
@@ -27,18 +34,20 @@ const RUNS_PER_SIZE = 2;
  * Runs a loaded model on zeros before it takes work: allocations and kernels are done then, a model
  * that cannot run is found out, a claimed batch axis is put to the test, and the time per batch size
  * is measured as far as the budget goes.
- * @throws QuernError `MODEL_UNAVAILABLE` if all shapes are known and a run of one row fails
+ * @throws QuernError `MODEL_UNAVAILABLE` if all shapes are known and a run of one row fails,
+ *   `CONFIG_INVALID` if model.yaml is wrong about shapes
  */
 export async function warmUp(
   graph: GraphSignature,
   model: RunnerModel,
   run: RunTensors,
+  padding?: Padding,
 ): Promise<WarmUpResult> {
   const outputs = graph.outputs.map((output) => output.spec);
   const reason = whyNotBatchable(graph);
   if (!model.warmup.enabled) return withoutRuns(graph, outputs, reason);
   const startedAtMs = performance.now();
-  const plan = planWarmUp(graph, model, reason === undefined);
+  const plan = planWarmUp(graph, model, reason === undefined, padding);
   const { inputs, answer, failure } = await firstThatRuns(plan.candidates, run);
   if (inputs === undefined) {
     if (!plan.guessed) {
@@ -48,7 +57,8 @@ export async function warmUp(
     const rest = withoutRuns(graph, outputs, reason);
     return { ...rest, shapesGuessed: true, warnings: [...rest.warnings, warning] };
   }
-  const fault = reason ?? (await batchFault(model, inputs, answer, run));
+  assertCutBacks(padding, inputs(1), answer, model);
+  const fault = reason ?? (await batchFault(graph, model, inputs, run, answer));
   const batchable = fault === undefined;
   const budgetMs = model.warmup.budgetMs - (performance.now() - startedAtMs);
   const sizes = batchable ? batchSizes(model.maxBatchSize) : [1];
@@ -105,10 +115,11 @@ async function firstThatRuns(
 
 /** Runs two rows and says why they may not share a run; undefined if they may. */
 async function batchFault(
+  graph: GraphSignature,
   model: RunnerModel,
   inputs: WarmUpInputs,
-  alone: readonly RawTensor[],
   run: RunTensors,
+  alone: readonly RawTensor[],
 ): Promise<string | undefined> {
   if (model.maxBatchSize === 1) return undefined;
   let both: RawTensor[];
@@ -117,16 +128,26 @@ async function batchFault(
   } catch (error) {
     return `a run of 2 rows fails (${cleanOrtMessage(error)}); export the model with a dynamic first dimension throughout`;
   }
+  const axisOf = ({ name }: RawTensor): BatchAxis =>
+    batchAxisOf(graph.outputs.find(({ spec }) => spec.name === name)?.spec ?? {});
   for (const output of both) {
-    if (output.shape[0] !== 2) {
-      return `output ${output.name} has the shape [${output.shape.join(',')}] for 2 rows; export the model with a dynamic first dimension throughout`;
-    }
+    const axis = axisOf(output);
+    if (axis !== null && output.shape[axis] !== 2) return wrongRows(output, axis);
   }
-  const mixed = differingOutput(alone, both, 2);
+  const mixed = differingOutput(alone, both, 2, axisOf);
   if (mixed === undefined) return undefined;
   // A model that draws random numbers differs from itself, and neighbours have no part in that.
-  if (differingOutput(alone, await run(inputs(1)), 1) !== undefined) return undefined;
+  if (differingOutput(alone, await run(inputs(1)), 1, axisOf) !== undefined) return undefined;
   return `output ${mixed.name} answers the same row differently when another row is beside it`;
+}
+
+function wrongRows({ name, shape }: RawTensor, axis: number): string {
+  const otherAxis = shape.indexOf(2);
+  const hint =
+    otherAxis === -1
+      ? 'export the model with a dynamic first dimension throughout'
+      : `if axis ${otherAxis} counts its rows, say so in model.yaml: outputs: {${name}: {batchAxis: ${otherAxis}}}`;
+  return `output ${name} has the shape [${shape.join(',')}] for 2 rows, expected 2 on axis ${axis}; ${hint}`;
 }
 
 /** 1, 2, 4, ... and the largest size itself. */

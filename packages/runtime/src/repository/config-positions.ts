@@ -1,0 +1,38 @@
+import { QuernError } from '@quern/contract';
+import { type Document, isMap, isNode, isScalar, type LineCounter } from 'yaml';
+
+/**
+ * Where keys stand in `model.yaml`, as `line:column` by the key's path (`inputs.x.padding.1`): what it
+ * says about tensors can only be checked against the ONNX file, which another process opens.
+ */
+export type ConfigPositions = Readonly<Record<string, string>>;
+
+const CHECKED_AGAINST_THE_MODEL = ['inputs', 'outputs', 'warmup'];
+
+export function configPositions(document: Document, lines: LineCounter): ConfigPositions {
+  const found: Record<string, string> = {};
+  const walk = (node: unknown, path: string) => {
+    if (!isMap(node)) return;
+    for (const { key, value } of node.items) {
+      if (!isScalar(key)) continue;
+      const at = path === '' ? String(key.value) : `${path}.${key.value}`;
+      if (path === '' && !CHECKED_AGAINST_THE_MODEL.includes(at)) continue;
+      const { line, col } = lines.linePos(isNode(key) ? (key.range?.[0] ?? 0) : 0);
+      found[at] = `${line}:${col}`;
+      walk(value, at);
+    }
+  };
+  walk(document.contents, '');
+  return found;
+}
+
+/** `CONFIG_INVALID` for a key of `model.yaml`, with its line where that is known. */
+export function configProblem(
+  positions: ConfigPositions | undefined,
+  key: string,
+  problem: string,
+): QuernError {
+  const position = positions?.[key];
+  const place = position === undefined ? 'model.yaml' : `model.yaml:${position}`;
+  return new QuernError('CONFIG_INVALID', `${place}: ${key}: ${problem}`);
+}
