@@ -11,6 +11,7 @@ import { answerErrors, pathNotFound } from './error-responses.ts';
 import { modelRoutes } from './model-routes.ts';
 import { predictionRoutes } from './prediction-routes.ts';
 import { protocolRoutes } from './protocol-routes.ts';
+import { quarantineRoutes } from './quarantine-routes.ts';
 import { bodyReader } from './request-body.ts';
 import { openContext } from './request-context.ts';
 import type { RouteDeps } from './route-deps.ts';
@@ -55,6 +56,7 @@ export function buildApp(deps: AppDeps): Express {
   const routes = [
     ...predictionRoutes(routeDeps),
     ...modelRoutes(routeDeps),
+    ...quarantineRoutes(routeDeps),
     ...protocolRoutes(routeDeps),
     ...docsRoutes(),
     metricsRoute(metrics),

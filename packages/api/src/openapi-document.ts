@@ -1,5 +1,6 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { registerQuarantinePaths } from './openapi-quarantine-paths.ts';
 import { jsonResponse, v1Errors } from './openapi-responses.ts';
 import { registerV1Paths } from './openapi-v1-paths.ts';
 import { registerV2Paths } from './openapi-v2-paths.ts';
@@ -21,6 +22,7 @@ export function openApiDocument(version: string): OpenApiDocument {
     description: 'One of QUERN_API_KEYS, if the server has any.',
   });
   registerV1Paths(registry);
+  registerQuarantinePaths(registry);
   registerV2Paths(registry);
   registerOwnPaths(registry);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({

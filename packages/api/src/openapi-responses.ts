@@ -29,6 +29,7 @@ export const FAULTS = {
   redis: REDIS,
   prediction: [...REDIS, 'PREDICTION_NOT_FOUND'],
   model: MODEL,
+  modelBody: [...BODY, ...MODEL],
   /** Of a model that is known but cannot be loaded, even the metadata are not. */
   version: VERSION,
   create: [...CREATE, 'CONFLICT'],

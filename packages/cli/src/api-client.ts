@@ -9,6 +9,11 @@ import {
 import type { z } from 'zod';
 import { ApiRefusal, ApiUnreachable } from './api-errors.ts';
 import { type ModelView, modelListSchema, modelViewSchema } from './models/model-view.ts';
+import {
+  liftedViewSchema,
+  type QuarantineView,
+  quarantineViewSchema,
+} from './quarantine/quarantine-view.ts';
 
 export interface ApiClientOptions {
   /** Scheme, host and port of the API. */
@@ -97,6 +102,18 @@ export class ApiClient {
 
   model(name: string): Promise<ModelView> {
     return this.#call({ method: 'GET', path: `/v1/models/${segment(name)}` }, modelViewSchema, {});
+  }
+
+  quarantine(model: string): Promise<QuarantineView> {
+    const path = `/v1/models/${segment(model)}/quarantine`;
+    return this.#call({ method: 'GET', path }, quarantineViewSchema, {});
+  }
+
+  /** Accepts an input in quarantine again; all of the model without a fingerprint. */
+  liftQuarantine(model: string, fingerprint?: string): Promise<{ lifted: number }> {
+    const path = `/v1/models/${segment(model)}/quarantine/lift`;
+    const body = writeJson(fingerprint === undefined ? {} : { fingerprint });
+    return this.#call({ method: 'POST', path, body }, liftedViewSchema, {});
   }
 
   async #call<T>(request: Request, schema: z.ZodType<T>, options: CallOptions): Promise<T> {

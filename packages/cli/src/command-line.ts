@@ -50,6 +50,7 @@ export async function runCommandLine(
   addUp(program, context, finish);
   addPredict(program, context, finish);
   addModels(program, context, finish);
+  addQuarantine(program, context, finish);
   addCheck(program, context, finish);
   await program.parseAsync([...argv]);
   return exitCode;
@@ -161,6 +162,36 @@ function addModels(program: Command, context: CommandContext, finish: Finish): v
       await (name === undefined ? listModels(show) : showModel(name, show));
       finish(EXIT_CODES.ok);
     });
+}
+
+function addQuarantine(program: Command, context: CommandContext, finish: Finish): void {
+  const quarantine = program
+    .command('quarantine')
+    .description('Show or accept again the inputs that are refused because they killed a model.');
+  const list = quarantine
+    .command('list')
+    .description('List the inputs of a model that are in quarantine.')
+    .argument('<model>', 'name of the model')
+    .option('--json', 'print what the API says', false);
+  addApiOptions(list).action(async (model: string, options: ApiOptions & { json: boolean }) => {
+    const { listQuarantine } = await import('./quarantine/quarantine.ts');
+    const client = clientOf(options, context.env);
+    await listQuarantine({ client, screen: context.terminal.out, model }, options.json);
+    finish(EXIT_CODES.ok);
+  });
+  const lift = quarantine
+    .command('lift')
+    .description('Accept an input again.')
+    .argument('<model>', 'name of the model')
+    .argument('[fingerprint]', 'which input, as list shows it (default: all of the model)');
+  addApiOptions(lift).action(
+    async (model: string, fingerprint: string | undefined, options: ApiOptions) => {
+      const { liftQuarantine } = await import('./quarantine/quarantine.ts');
+      const client = clientOf(options, context.env);
+      const screen = context.terminal.out;
+      finish(await liftQuarantine({ client, screen, model }, fingerprint));
+    },
+  );
 }
 
 function addCheck(program: Command, context: CommandContext, finish: Finish): void {

@@ -18,12 +18,16 @@ export type QuarantinedInput = z.infer<typeof quarantinedInputSchema>;
 /** A model has no more inputs in quarantine than about this: the one whose time is up first makes room. */
 const MAX_INPUTS = 1000;
 
+/** Enough to be one input's own, and to be copied from a terminal. */
+const FINGERPRINT_LENGTH = 32;
+
 /**
  * A digest of an input and nothing else: not of who sent it, under which id or how urgent it is.
  * @param message the input as `encodeTensors` writes it
  */
 export function inputFingerprint(model: string, version: number, message: Uint8Array): string {
-  return createHash('sha256').update(`${model}:${version}:`).update(message).digest('base64url');
+  const hash = createHash('sha256').update(`${model}:${version}:`).update(message);
+  return hash.digest('hex').slice(0, FINGERPRINT_LENGTH);
 }
 
 /**

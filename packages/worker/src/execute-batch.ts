@@ -30,6 +30,8 @@ export interface ExecuteOptions {
   readonly onReruns: (reruns: number) => void;
   /** Runs an input that is known to be good, where there is one; rejects if even that fails. */
   readonly control?: (() => Promise<void>) | undefined;
+  /** Whether the model is known to be broken; waits for a check that is under way. */
+  readonly isModelBroken?: () => Promise<boolean>;
 }
 
 /** A run that went through, with its times. */
@@ -63,13 +65,24 @@ export async function executeBatch(
     },
   );
   if (reruns > 0) options.onReruns(reruns);
-  const judged = verdict === 'model_fault' ? outcomes.map(withoutBlame) : outcomes;
-  return { outcomes: judged, timeIsTypical: reruns === 0 };
+  const isModelAtFault =
+    verdict === 'model_fault' ||
+    (outcomes.some(isRunFault) && (await options.isModelBroken?.()) === true);
+  return {
+    outcomes: isModelAtFault ? outcomes.map(withoutBlame) : outcomes,
+    timeIsTypical: reruns === 0,
+  };
+}
+
+/** Whether a run failed: not the entry by itself, say for want of its input, and not for want of a run. */
+function isRunFault(outcome: Outcome<JobResult>): boolean {
+  if (outcome.ok || !(outcome.error instanceof RunnerFault)) return false;
+  return outcome.error.started && outcome.error.code !== 'SHUTTING_DOWN';
 }
 
 /** The model is at fault: the prediction may be tried again, by another worker or when it has healed. */
 function withoutBlame(outcome: Outcome<JobResult>): Outcome<JobResult> {
-  if (outcome.ok) return outcome;
+  if (outcome.ok || !isRunFault(outcome)) return outcome;
   const { message } = toQuernError(outcome.error);
   const text = `the model fails for an input that it has run before, too: ${message}`;
   return { ok: false, error: new QuernError('MODEL_UNAVAILABLE', text, { cause: outcome.error }) };

@@ -35,6 +35,8 @@ export class VersionHealth {
   #settings: BreakerSettings;
   #state: BreakerState;
   #cancelTimer: (() => void) | undefined;
+  /** The check that is under way, or was last. */
+  #check: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: VersionHealthOptions) {
@@ -91,6 +93,12 @@ export class VersionHealth {
     this.#handle({ kind: 'control_passed' });
   }
 
+  /** Whether it is unhealthy, or a check that is under way finds that it is. */
+  async isBroken(): Promise<boolean> {
+    if (this.#state.kind === 'checking') await this.#check;
+    return this.reason !== undefined;
+  }
+
   #handle(event: BreakerEvent): void {
     if (this.#isClosed) return;
     const before = this.#state;
@@ -106,7 +114,7 @@ export class VersionHealth {
     if (state.kind === before.kind) return;
     if (state.kind === 'checking' || state.kind === 'trial') {
       // Its result comes back as an event.
-      this.control().catch(() => {});
+      this.#check = this.control().catch(() => {});
     }
     if (state.kind === 'open') {
       this.#options.onOpen(state.reason);

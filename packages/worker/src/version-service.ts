@@ -235,6 +235,7 @@ export class VersionService {
       executionProvider,
       guard: this.#guard,
       ...(this.#health.canControl && { control: () => this.#health.control() }),
+      isModelBroken: () => this.#health.isBroken(),
       onRun: (ran) => this.#recordRun(ran),
       onFault: (error) => this.#recordFault(error),
       onReruns: (reruns) => this.#options.meter.reran(reruns),

@@ -5,7 +5,7 @@ import { type RunnerBatch, type RunnerBatchResult, RunnerFault } from '@quern/ru
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toEntry } from '../src/batch-entry.ts';
-import { executeBatch } from '../src/execute-batch.ts';
+import { type ExecuteOptions, executeBatch } from '../src/execute-batch.ts';
 
 function prediction(id: string, failures = 0): QueuedPrediction {
   return {
@@ -68,7 +68,7 @@ function ran(batch: RunnerBatch): RunnerBatchResult {
 function execute(
   ids: readonly string[],
   run: (batch: RunnerBatch) => Promise<RunnerBatchResult>,
-  control?: () => Promise<void>,
+  checks: Pick<ExecuteOptions, 'control' | 'isModelBroken'> = {},
 ) {
   const faults: QuernError[] = [];
   let reruns = 0;
@@ -76,7 +76,7 @@ function execute(
     runner: { run },
     batchId: 'w.1.1',
     executionProvider: 'cpu',
-    control,
+    ...checks,
     onRun: () => {},
     onFault: (error) => faults.push(error),
     onReruns: (count) => {
@@ -144,7 +144,7 @@ describe('executeBatch', () => {
         runs += 1;
         throw broken;
       },
-      () => Promise.reject(broken),
+      { control: () => Promise.reject(broken) },
     );
     expect(runs).toBe(3);
     expect(reruns()).toBe(3);
@@ -159,6 +159,15 @@ describe('executeBatch', () => {
         },
       });
     }
+  });
+
+  it('fails no prediction of its own while the model is known to be broken', async () => {
+    const broken = new RunnerFault('INFERENCE_FAILED', 'device lost', true);
+    const run = () => Promise.reject(broken);
+    const alone = async (isBroken: boolean) =>
+      (await execute(['a'], run, { isModelBroken: async () => isBroken })).outcomes;
+    expect(await alone(true)).toMatchObject([{ ok: false, error: { code: 'MODEL_UNAVAILABLE' } }]);
+    expect(await alone(false)).toMatchObject([{ ok: false, error: { code: 'INFERENCE_FAILED' } }]);
   });
 
   it('keeps the outcome of a prediction that failed by itself', async () => {

@@ -70,6 +70,16 @@ describe('VersionHealth', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('answers whether the model is broken when the check that is under way has ended', async () => {
+    const { health, seen } = watched();
+    expect(await health.isBroken()).toBe(false);
+    for (let i = 0; i < 3; i++) health.faulted(refused);
+    expect(await health.isBroken()).toBe(false);
+    seen.isBroken = true;
+    for (let i = 0; i < 6; i++) health.faulted(refused);
+    expect(await health.isBroken()).toBe(true);
+  });
+
   it('tells who asks for a control run of its failure, and opens for it', async () => {
     const { health, seen } = watched();
     seen.isBroken = true;
