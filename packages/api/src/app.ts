@@ -26,6 +26,8 @@ export interface AppDeps {
   readonly bodyLimitBytes: number;
   /** How long `/v2` infer waits at most. */
   readonly syncWaitMs: number;
+  /** Whether a prediction ends when its only caller hangs up before it has started. Default true. */
+  readonly cancelOnHangUp?: boolean | undefined;
   /** Base of links in answers; undefined: what the client called. */
   readonly publicUrl?: string | undefined;
   /** Aborted when the process begins to stop: waits end then, and it is no longer ready. */
@@ -44,6 +46,7 @@ export function buildApp(deps: AppDeps): Express {
     metrics,
     bodies: bodyReader(deps.bodyLimitBytes),
     syncWaitMs: deps.syncWaitMs,
+    cancelOnHangUp: deps.cancelOnHangUp ?? true,
     publicUrl: deps.publicUrl,
     stopping: deps.stopping,
   };

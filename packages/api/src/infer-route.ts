@@ -1,6 +1,7 @@
 import { isTerminal, type Prediction, QuernError } from '@quern/contract';
 import type { ModelTarget, Submission } from '@quern/queue';
 import { sendError } from './error-responses.ts';
+import { withdrawIfAbandoned } from './hang-up.ts';
 import { answerTo, type InferCall, inferCall } from './infer-call.ts';
 import { sendInferAnswer } from './infer-response.ts';
 import { type InferSchedule, readSchedule } from './infer-schedule.ts';
@@ -30,12 +31,14 @@ export function infer(deps: RouteDeps): Handler {
     const signal = waitSignal(response, deps.stopping);
     const wait: Wait = { schedule, startedAtMs: performance.now(), signal };
     const timeoutMs = Math.min(deps.syncWaitMs, schedule.timeoutMs ?? deps.syncWaitMs);
-    const { prediction, target } = await placeOrder(deps, context, {
+    const submitted = await placeOrder(deps, context, {
       model,
       version: optionalParameter(request, 'version'),
       compose: (target) => submissionFrom(call, target, schedule),
       wait: { timeoutMs, signal },
     });
+    await withdrawIfAbandoned(deps, response, submitted);
+    const { prediction, target } = submitted;
     const ended = isTerminal(prediction.status)
       ? prediction
       : await untilEndedOrLate(deps, prediction, wait);

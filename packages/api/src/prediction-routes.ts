@@ -9,6 +9,7 @@ import {
 } from '@quern/contract';
 import type { Request, Response } from 'express';
 import { predictionEvents } from './events-route.ts';
+import { withdrawIfAbandoned } from './hang-up.ts';
 import { sendJson } from './json-response.ts';
 import { placeOrder } from './prediction-door.ts';
 import { knownForm, predictionNotFound } from './prediction-ids.ts';
@@ -96,12 +97,14 @@ async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): 
     waitSeconds === undefined
       ? undefined
       : { timeoutMs: waitSeconds * 1000, signal: waitSignal(response, deps.stopping) };
-  const { prediction, created } = await placeOrder(deps, context, {
+  const submitted = await placeOrder(deps, context, {
     model,
     version,
     compose: (target) => submissionFrom(body, target, id),
     wait,
   });
+  const { prediction, created } = submitted;
+  if (wait !== undefined && id === undefined) await withdrawIfAbandoned(deps, response, submitted);
   if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
   const isAnswered = !created || (wait !== undefined && isTerminal(prediction.status));
   const baseUrl = baseUrlOf(request, deps.publicUrl);

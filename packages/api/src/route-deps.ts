@@ -9,6 +9,8 @@ export interface RouteDeps {
   readonly bodies: BodyReader;
   /** How long a synchronous request waits at most, ms. */
   readonly syncWaitMs: number;
+  /** Whether a prediction ends when its only caller hangs up before it has started. */
+  readonly cancelOnHangUp: boolean;
   /** Base of links; undefined: what the client called. */
   readonly publicUrl: string | undefined;
   /** Aborted when the process begins to stop: waits end then. */

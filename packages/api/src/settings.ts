@@ -1,4 +1,4 @@
-import { integerText, portText, setting, sharedSettings } from '@quern/service';
+import { flagText, integerText, portText, setting, sharedSettings } from '@quern/service';
 import { z } from 'zod';
 
 /** Every environment variable that the API reads. */
@@ -27,6 +27,13 @@ export const apiSettings = {
     schema: integerText(1, 3_600_000),
     fallback: 60_000,
     meaning: 'How long a `/v2` infer request waits for its result.',
+  }),
+  cancelOnHangUp: setting({
+    variable: 'QUERN_CANCEL_ON_HANG_UP',
+    schema: flagText(),
+    fallback: true,
+    meaning:
+      'Whether a prediction is canceled when the only caller that waits for it hangs up before it has started.',
   }),
   publicUrl: setting<string | undefined>({
     variable: 'QUERN_PUBLIC_URL',

@@ -32,6 +32,7 @@ export interface RunningApiOptions {
   readonly bodyLimitBytes?: number;
   readonly syncWaitMs?: number;
   readonly publicUrl?: string;
+  readonly cancelOnHangUp?: boolean;
   readonly models?: readonly ServedModel[];
 }
 
@@ -85,6 +86,7 @@ export class RunningApi {
       syncWaitMs: options.syncWaitMs ?? 10_000,
       requestTimeoutMs: 120_000,
       publicUrl: options.publicUrl,
+      cancelOnHangUp: options.cancelOnHangUp,
       shutdownGraceMs: 2000,
     });
     return new RunningApi({ server, queue, redisServer, redis }, publisher);

@@ -266,6 +266,20 @@ export class PredictionQueue {
     });
   }
 
+  /**
+   * Takes a prediction back that nobody wants any more, if no worker has taken it; else it goes on.
+   * @returns whether it was taken back
+   */
+  withdraw(id: string): Promise<boolean> {
+    return this.#guarded(async () => {
+      const model = await this.#modelOf(id);
+      if (model === undefined) return false;
+      const hasEnded = await endWaitingJob(this.#redis, model, id, canceledError());
+      if (hasEnded) await this.#announceEnd(model, id);
+      return hasEnded;
+    });
+  }
+
   /** What no worker ended, no worker tells of: whoever waits for it hears it from here. */
   async #announceEnd(model: string, id: string): Promise<Prediction | undefined> {
     const view = await this.#view(model, id);

@@ -19,6 +19,7 @@ export {
 export { type ProcessOptions, runProcess } from './run-process.ts';
 export { runService, type ServiceOptions, type ServiceParts } from './run-service.ts';
 export {
+  flagText,
   integerText,
   listText,
   portText,

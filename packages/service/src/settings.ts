@@ -57,6 +57,12 @@ export function integerText(min: number, max: number): z.ZodType<number, string>
     .refine((value) => value >= min && value <= max, { error: message });
 }
 
+/** `true` or `false`. */
+export function flagText(): z.ZodType<boolean, string> {
+  const words = z.enum(['true', 'false'], { error: 'expected true or false' });
+  return z.string().pipe(words.transform((text) => text === 'true'));
+}
+
 /** A TCP port; 0 asks the system for a free one. */
 export function portText(): z.ZodType<number, string> {
   return integerText(0, 65_535);
