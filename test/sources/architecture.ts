@@ -1,10 +1,13 @@
 import { codeWords, tableUnder } from './markdown-table.ts';
 
-/** Who may import a heavy library, and whether that is for its types alone. */
+/** Whether something may be imported as it is, or for its types alone. */
+export type Extent = 'all' | 'types';
+
+/** Who may import a heavy library. */
 interface HeavyLibrary {
   /** A package's name, or a scope with a star: `@bull-board/*`. */
   readonly pattern: string;
-  readonly importers: ReadonlyMap<string, 'all' | 'types'>;
+  readonly importers: ReadonlyMap<string, Extent>;
 }
 
 /** A part of the process that only few files may touch. */
@@ -13,7 +16,7 @@ export type ProcessPower = 'environment' | 'signals' | 'exit';
 /** What docs/architecture.md allows. */
 export interface Architecture {
   /** Package -> ours that it may import. */
-  readonly packages: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly packages: ReadonlyMap<string, ReadonlyMap<string, Extent>>;
   readonly heavyLibraries: readonly HeavyLibrary[];
   /** Files by pattern, with what they may touch. */
   readonly processFiles: readonly { pattern: string; powers: ReadonlySet<string> }[];
@@ -23,18 +26,13 @@ export interface Architecture {
 
 /** @throws Error when a table is missing */
 export function parseArchitecture(markdown: string): Architecture {
-  const packages = tableUnder('Packages', markdown).map((row): [string, Set<string>] => [
+  const packages = tableUnder('Packages', markdown).map((row): [string, Map<string, Extent>] => [
     soleWord(row['package']),
-    new Set(codeWords(row['may import'] ?? '').map(({ word }) => word)),
+    extents(row['may import']),
   ]);
   const heavyLibraries = tableUnder('Heavy dependencies', markdown).map((row) => ({
     pattern: soleWord(row['library']),
-    importers: new Map(
-      codeWords(row['imported by'] ?? '').map(({ word, remark }): [string, 'all' | 'types'] => [
-        word,
-        remark === 'types' ? 'types' : 'all',
-      ]),
-    ),
+    importers: extents(row['imported by']),
   }));
   const processTable = tableUnder('Where a process begins and ends', markdown);
   const processFiles = processTable.map((row) => ({
@@ -80,6 +78,13 @@ function matches(path: string, pattern: string): boolean {
     })
     .join('');
   return new RegExp(`^${source}$`).test(path);
+}
+
+/** Names in backticks, each with `(types)` behind it where that is all. */
+function extents(cell = ''): Map<string, Extent> {
+  return new Map(
+    codeWords(cell).map(({ word, remark }) => [word, remark === 'types' ? 'types' : 'all']),
+  );
 }
 
 function soleWord(cell = ''): string {

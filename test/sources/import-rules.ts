@@ -31,7 +31,7 @@ export function manifestViolations(folder: string, workspace: Workspace): string
   const names = Object.keys(workspace.manifests.get(folder)?.dependencies ?? {});
   return names.flatMap((name) => {
     const problem = name.startsWith(SCOPE)
-      ? problemWithOurs(name, folder, workspace)
+      ? problemWithOurs(name, folder, false, workspace)
       : problemWithLibrary(name, folder, true, workspace.architecture);
     return problem === undefined ? [] : [`packages/${folder}/package.json: ${problem}`];
   });
@@ -51,17 +51,22 @@ function problemOf(
     return target.startsWith(home) ? undefined : `${specifier} leaves the package ${from}`;
   }
   return specifier.startsWith(SCOPE)
-    ? problemWithOurs(specifier, from, workspace)
+    ? problemWithOurs(specifier, from, isTypeOnly, workspace)
     : problemWithLibrary(libraryOf(specifier), from, isTypeOnly, workspace.architecture);
 }
 
 function problemWithOurs(
   specifier: string,
   from: string,
+  isTypeOnly: boolean,
   { architecture, manifests }: Workspace,
 ): string | undefined {
   const [name = '', ...rest] = specifier.slice(SCOPE.length).split('/');
-  if (!architecture.packages.get(from)?.has(name)) return `${from} may not import ${SCOPE}${name}`;
+  const extent = architecture.packages.get(from)?.get(name);
+  if (extent === undefined) return `${from} may not import ${SCOPE}${name}`;
+  if (extent === 'types' && !isTypeOnly) {
+    return `${from} may import ${SCOPE}${name} for its types alone`;
+  }
   const entry = ['.', ...rest].join('/');
   const isPublic = Object.hasOwn(manifests.get(name)?.exports ?? {}, entry);
   return isPublic ? undefined : `${specifier} is no public entry of ${SCOPE}${name}`;

@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import { logAccess } from './access-log.ts';
 import { ApiMetrics } from './api-metrics.ts';
 import { authenticate } from './authentication.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { answerErrors, pathNotFound } from './error-responses.ts';
 import { modelRoutes } from './model-routes.ts';
@@ -23,6 +24,8 @@ export interface AppDeps {
   readonly registry: Registry;
   /** Empty: no key is asked for. */
   readonly apiKeys: readonly string[];
+  /** Origins whose pages may call from a browser, or `*`; empty or absent: none. */
+  readonly corsOrigins?: readonly string[];
   readonly bodyLimitBytes: number;
   /** How long `/v2` infer waits at most. */
   readonly syncWaitMs: number;
@@ -55,6 +58,10 @@ export function buildApp(deps: AppDeps): Express {
   app.disable('etag');
   app.enable('case sensitive routing');
   app.use(openContext, metrics.observe(), logAccess(logger), securityHeaders());
+  // Before the keys: browsers ask whether they may send one without sending it.
+  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) {
+    app.use(crossOrigin(deps.corsOrigins));
+  }
   app.use(authenticate(deps.apiKeys), compression({ threshold: COMPRESS_FROM_BYTES }));
   const routes = [
     ...predictionRoutes(routeDeps),

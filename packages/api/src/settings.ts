@@ -1,4 +1,4 @@
-import { flagText, integerText, portText, setting, sharedSettings } from '@quern/service';
+import { flagText, integerText, listText, portText, setting, sharedSettings } from '@quern/service';
 import { z } from 'zod';
 
 /** Every environment variable that the API reads. */
@@ -43,5 +43,17 @@ export const apiSettings = {
     fallback: undefined,
     meaning:
       'Base of the links in answers, for an API behind a proxy. Default: what the client called.',
+  }),
+  corsOrigins: setting<readonly string[]>({
+    variable: 'QUERN_CORS_ORIGINS',
+    schema: listText().pipe(
+      z.array(
+        z.string().regex(/^(?:\*|https?:\/\/[^/\s]+)$/, {
+          error: 'expected origins such as https://app.example.com, or *',
+        }),
+      ),
+    ),
+    fallback: [],
+    meaning: 'Comma-separated origins whose pages may call the API from a browser; `*` for any.',
   }),
 } as const;
