@@ -15,10 +15,22 @@ export function submissionFrom(
     target,
     inputs: parseModelInputs(body.input, target.signature),
     priority: body.priority,
+    ...(body.outputs !== undefined && { outputs: knownOutputs(body.outputs, target) }),
     ...(id !== undefined && { id }),
     ...(body.timeout_ms !== undefined && { timeoutMs: body.timeout_ms }),
     ...(body.metadata !== undefined && { metadata: body.metadata }),
   };
+}
+
+/** The outputs that a body names, each once, in the order of the signature. */
+function knownOutputs(wanted: readonly string[], { signature }: ModelTarget): string[] {
+  const all = signature.outputs.map(({ name }) => name);
+  const unknown = wanted.findIndex((name) => !all.includes(name));
+  if (unknown !== -1) {
+    const problem = `got ${show(wanted[unknown])}, expected one of ${all.join(', ')}`;
+    throw invalidRequest(`outputs[${unknown}]`, problem);
+  }
+  return all.filter((name) => wanted.includes(name));
 }
 
 /**

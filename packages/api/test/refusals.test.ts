@@ -75,6 +75,18 @@ describe('a body that is refused', () => {
       'INVALID_REQUEST',
       'metadata',
     ],
+    [
+      'an output that the model does not have',
+      '{"input":{"x":[[1,2]]},"outputs":["y","z"]}',
+      'INVALID_REQUEST',
+      'outputs[1]',
+    ],
+    [
+      'an empty choice of outputs',
+      '{"input":{"x":[[1,2]]},"outputs":[]}',
+      'INVALID_REQUEST',
+      'outputs',
+    ],
     ['an input without its tensor', '{"input":{}}', 'INVALID_INPUT', 'input.x'],
     [
       'an unknown tensor',

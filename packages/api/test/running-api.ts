@@ -33,6 +33,7 @@ export interface RunningApiOptions {
   readonly syncWaitMs?: number;
   readonly publicUrl?: string;
   readonly cancelOnHangUp?: boolean;
+  readonly corsOrigins?: readonly string[];
   readonly models?: readonly ServedModel[];
 }
 
@@ -87,6 +88,7 @@ export class RunningApi {
       requestTimeoutMs: 120_000,
       publicUrl: options.publicUrl,
       cancelOnHangUp: options.cancelOnHangUp,
+      corsOrigins: options.corsOrigins ?? [],
       shutdownGraceMs: 2000,
     });
     return new RunningApi({ server, queue, redisServer, redis }, publisher);

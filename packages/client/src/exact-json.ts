@@ -7,7 +7,8 @@
 const LARGE_INTEGER = /(?:^|[\s:,[-])[1-9]\d{15,}(?=[\s,\]}]|$)/;
 /** A string as a whole, so that what stands in it is passed over, or a number as a whole. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs;
-const INTEGER = /^-?\d+$/;
+/** What is longer no 64-bit integer is: a double will do. */
+const INTEGER = /^-?\d{1,19}$|^\d{20}$/;
 
 /** No text of a caller's can hold this mark: it is random. */
 const MARK = `bigint-${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}:`;

@@ -71,24 +71,39 @@ const NON_FINITE = new Map<unknown, number>([
 ]);
 
 /**
- * Arrays in which "NaN", "Infinity" and "-Infinity" are numbers again. JSON has no such numbers, so the
- * API writes these words; where other texts stand beside them they are left as they are.
+ * Plain arrays with the numbers that JSON has no words for. The API writes "NaN", "Infinity" and
+ * "-Infinity", which are left alone where other texts stand beside them; and a large float is written
+ * like a large integer, which is told by the fractions beside it.
  */
-export function withNonFinite(value: unknown): unknown {
-  const words = { found: false, onlyThese: true };
-  inspect(value, words);
-  return words.found && words.onlyThese ? replaceWords(value) : value;
+export function asNumbers(value: unknown): unknown {
+  const seen: Seen = { words: false, texts: false, fractions: false, bigints: false };
+  inspect(value, seen);
+  const { words, texts, fractions, bigints } = seen;
+  const isChanged = !texts && (words || (bigints && fractions));
+  return isChanged ? toNumbers(value) : value;
 }
 
-function inspect(value: unknown, words: { found: boolean; onlyThese: boolean }): void {
+interface Seen {
+  words: boolean;
+  texts: boolean;
+  fractions: boolean;
+  bigints: boolean;
+}
+
+function inspect(value: unknown, seen: Seen): void {
   if (Array.isArray(value)) {
-    for (const item of value) inspect(item, words);
+    for (const item of value) inspect(item, seen);
+  } else if (typeof value === 'number') {
+    if (!Number.isInteger(value)) seen.fractions = true;
+  } else if (typeof value === 'bigint') {
+    seen.bigints = true;
   } else if (typeof value === 'string') {
-    if (NON_FINITE.has(value)) words.found = true;
-    else words.onlyThese = false;
+    if (NON_FINITE.has(value)) seen.words = true;
+    else seen.texts = true;
   }
 }
 
-function replaceWords(value: unknown): unknown {
-  return Array.isArray(value) ? value.map(replaceWords) : (NON_FINITE.get(value) ?? value);
+function toNumbers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toNumbers);
+  return typeof value === 'bigint' ? Number(value) : (NON_FINITE.get(value) ?? value);
 }

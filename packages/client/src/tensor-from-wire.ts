@@ -3,7 +3,7 @@ import { swapToWire } from './byte-order.ts';
 import { decodeTexts } from './bytes-elements.ts';
 import { type Datatype, ELEMENT_ARRAYS, isDatatype, type TypedArray } from './datatypes.ts';
 import { badAnswer } from './errors.ts';
-import { withNonFinite } from './nested-arrays.ts';
+import { asNumbers } from './nested-arrays.ts';
 import { assertFits, numbersToElements, type Tensor } from './tensor.ts';
 
 /**
@@ -22,8 +22,7 @@ export function outputsFromWire(
 }
 
 function outputFromWire(value: unknown, path: string): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return withNonFinite(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return asNumbers(value);
   const { datatype, shape, b64, data } = value as Readonly<Record<string, unknown>>;
   // Other objects come from steps behind a model: labels with scores.
   if (!isDatatype(datatype) || !isShape(shape)) return value;

@@ -122,6 +122,8 @@ export function numbersToElements(
   }
   const numbers = values.map((value, index) => {
     if (typeof value === 'number') return value;
+    // A large float, which is written like an integer.
+    if (typeof value === 'bigint' && datatype.startsWith('FP')) return Number(value);
     if (typeof value === 'boolean' && datatype === 'BOOL') return value ? 1 : 0;
     const special = typeof value === 'string' ? NON_FINITE[value] : undefined;
     return special ?? refuse(index);

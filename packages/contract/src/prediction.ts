@@ -113,6 +113,11 @@ const createFields = {
     })
     .optional()
     .meta({ description: 'Chosen by the client, for idempotent creation.' }),
+  outputs: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .meta({ description: 'Names of the outputs wanted. Default: all.' }),
   priority: z.enum(PRIORITIES).default('normal'),
   timeout_ms: z.number().int().positive().max(MAX_TIMEOUT_MS).optional().meta({
     description: 'It expires if it has not started within this time.',
