@@ -2,15 +2,6 @@ import type { PredictManyOptions, PredictOptions, QuernClientOptions } from './c
 import { badAnswer, QuernError, WaitTimeoutError } from './errors.ts';
 import { HttpTransport } from './http-transport.ts';
 import { type ModelInfo, modelFromWire } from './model-info.ts';
-import type {
-  AnyModels,
-  ModelName,
-  ModelOf,
-  PlainInputs,
-  PlainOutputs,
-  TensorInputs,
-  TensorOutputs,
-} from './model-types.ts';
 import { type ManyResult, runMany } from './predict-many.ts';
 import { isRecord, isTerminal, type Prediction } from './prediction.ts';
 import {
@@ -24,6 +15,15 @@ import { outputOf, PredictionHandle } from './prediction-handle.ts';
 import { randomId } from './random-id.ts';
 import type { Input } from './tensor-to-wire.ts';
 import { limitTime } from './time-limit.ts';
+import type {
+  AnyModels,
+  ModelName,
+  ModelOf,
+  PlainInputs,
+  PlainOutputs,
+  TensorInputs,
+  TensorOutputs,
+} from './typed-models.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRIES = 4;

@@ -12,15 +12,6 @@ export {
 export { decodeFloat16, encodeFloat16 } from './float16.ts';
 export type { Fetch } from './http-transport.ts';
 export type { ModelInfo, ModelState, TensorInfo, VersionInfo } from './model-info.ts';
-export type {
-  AnyModel,
-  AnyModels,
-  ModelTypes,
-  PlainInputs,
-  PlainOutputs,
-  TensorInputs,
-  TensorOutputs,
-} from './model-types.ts';
 export { type Nested, type PlainValue, toNestedArrays } from './nested-arrays.ts';
 export type { ManyOptions, ManyResult } from './predict-many.ts';
 export {
@@ -33,6 +24,15 @@ export type { ListOptions, SubmitOptions, WaitOptions } from './prediction-calls
 export { PredictionHandle } from './prediction-handle.ts';
 export { isTensor, type Tensor, tensor } from './tensor.ts';
 export type { Input } from './tensor-to-wire.ts';
+export type {
+  AnyModel,
+  AnyModels,
+  ModelTypes,
+  PlainInputs,
+  PlainOutputs,
+  TensorInputs,
+  TensorOutputs,
+} from './typed-models.ts';
 export {
   type VerifiedWebhook,
   verifyWebhook,
