@@ -1,14 +1,18 @@
+import { QuernError, show } from '@quern/contract';
 import type { KnownModel } from '@quern/queue';
 import { sendJson } from './json-response.ts';
+import { getModelQuerySchema } from './model-query.ts';
 import { modelToWire, type WireModel } from './model-to-wire.ts';
 import { resolveKnown } from './prediction-door.ts';
+import { parseRequest } from './request-schema.ts';
 import type { RouteDeps } from './route-deps.ts';
-import { pathParameter, type Route } from './routes.ts';
+import { type Handler, optionalParameter, pathParameter, type Route } from './routes.ts';
 
 /** The `/v1` routes of models. */
 export function modelRoutes({ queue }: RouteDeps): Route[] {
   const describe = async (model: KnownModel): Promise<WireModel> =>
     modelToWire(model, await queue.depth(model.name));
+  const reset = resetProfile({ queue });
   return [
     {
       path: '/v1/models',
@@ -20,9 +24,37 @@ export function modelRoutes({ queue }: RouteDeps): Route[] {
     {
       path: '/v1/models/{model}',
       get: async (request, response) => {
+        const { profile } = parseRequest(getModelQuerySchema, request.query, 'query');
         const model = await resolveKnown(queue, pathParameter(request, 'model'));
-        sendJson(response, 200, await describe(model));
+        const [depth, profiles] = await Promise.all([
+          queue.depth(model.name),
+          profile === 'true' ? queue.profiles(model.name) : undefined,
+        ]);
+        sendJson(response, 200, modelToWire(model, depth, profiles));
       },
     },
+    { path: '/v1/models/{model}/profile', delete: reset },
+    { path: '/v1/models/{model}/versions/{version}/profile', delete: reset },
   ];
+}
+
+/** Forgets the run times of one version, or of all. */
+function resetProfile({ queue }: Pick<RouteDeps, 'queue'>): Handler {
+  return async (request, response) => {
+    const model = await resolveKnown(queue, pathParameter(request, 'model'));
+    const versions = versionsOf(model, optionalParameter(request, 'version'));
+    const forgotten = await queue.resetProfiles(model.name, versions);
+    sendJson(response, 200, { model: model.name, versions: versions.map(String), forgotten });
+  };
+}
+
+function versionsOf(model: KnownModel, wanted: string | undefined): number[] {
+  const known = model.versions.map(({ version }) => version);
+  if (wanted === undefined) return known;
+  const found = known.filter((version) => String(version) === wanted);
+  if (found.length > 0) return found;
+  throw new QuernError(
+    'VERSION_NOT_FOUND',
+    `version: got ${show(wanted)}, expected one of ${known.join(', ')}`,
+  );
 }

@@ -1,6 +1,7 @@
 import { DATATYPES, type ModelStats, type TensorSpec } from '@quern/contract';
-import type { KnownModel, KnownVersion, QueueDepth } from '@quern/queue';
+import type { KnownModel, KnownVersion, ProfileRecord, QueueDepth } from '@quern/queue';
 import { z } from 'zod';
+import { profileSourceSchema, profilesToWire, wireProfileSchema } from './profile-to-wire.ts';
 import { versionStatsToWire, wireVersionStatsSchema } from './version-stats-to-wire.ts';
 
 const STATES = ['ready', 'loading', 'unhealthy', 'offline'] as const;
@@ -36,6 +37,13 @@ const versionSchema = z
     instances: z.number().int(),
     threads: z.number().int().optional().meta({ description: 'Threads of each instance.' }),
     stats: wireVersionStatsSchema.optional(),
+    profile_sources: z.array(profileSourceSchema).meta({
+      description: 'What its live workers knew of run times when they began, by kind of device.',
+    }),
+    profiles: z
+      .array(wireProfileSchema)
+      .optional()
+      .meta({ description: 'With `profile=true` only: the stored run times, newest first.' }),
   })
   .meta({ id: 'ModelVersion' });
 
@@ -83,8 +91,15 @@ export const modelListSchema = z
   .object({ results: z.array(modelSchema) })
   .meta({ id: 'ModelList' });
 
-/** A model as clients read it. */
-export function modelToWire(model: KnownModel, depth: QueueDepth): WireModel {
+/**
+ * A model as clients read it.
+ * @param profiles of all its versions; absent to leave them out
+ */
+export function modelToWire(
+  model: KnownModel,
+  depth: QueueDepth,
+  profiles?: readonly ProfileRecord[],
+): WireModel {
   const { batching, queue } = model;
   return {
     name: model.name,
@@ -93,7 +108,7 @@ export function modelToWire(model: KnownModel, depth: QueueDepth): WireModel {
     ...(model.origin !== undefined && { origin: model.origin }),
     state: stateOf(model),
     ...(model.problems !== undefined && { problems: [...model.problems] }),
-    versions: model.versions.map(versionToWire),
+    versions: model.versions.map((version) => versionToWire(version, profiles)),
     live_workers: model.liveWorkers,
     batching: {
       mode: batching.mode,
@@ -118,7 +133,10 @@ function stateOf({ versions, problems, liveWorkers }: KnownModel): WireModel['st
   return best === 'offline' && problems !== undefined && liveWorkers > 0 ? 'unhealthy' : best;
 }
 
-function versionToWire(version: KnownVersion): WireModel['versions'][number] {
+function versionToWire(
+  version: KnownVersion,
+  profiles: readonly ProfileRecord[] | undefined,
+): WireModel['versions'][number] {
   const { signature } = version;
   return {
     version: String(version.version),
@@ -132,6 +150,8 @@ function versionToWire(version: KnownVersion): WireModel['versions'][number] {
     instances: version.instances,
     ...(version.threads !== undefined && { threads: version.threads }),
     ...(version.stats !== undefined && { stats: versionStatsToWire(version.stats) }),
+    profile_sources: version.profiles.map((profile) => ({ ...profile })),
+    ...(profiles !== undefined && { profiles: profilesToWire(profiles, version.version) }),
   };
 }
 

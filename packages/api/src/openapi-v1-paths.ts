@@ -7,9 +7,11 @@ import {
   predictionSchema,
 } from '@quern/contract';
 import { z } from 'zod';
+import { getModelQuerySchema } from './model-query.ts';
 import { modelListSchema, modelSchema } from './model-to-wire.ts';
 import { FAULTS, jsonBody, jsonResponse, type Responses, v1Errors } from './openapi-responses.ts';
 import { getPredictionQuerySchema, listPredictionsQuerySchema } from './prediction-query.ts';
+import { profileResetSchema } from './profile-to-wire.ts';
 
 const idParameter = z.object({ id: z.string().meta({ description: 'Id of the prediction.' }) });
 const chosenIdParameter = z.object({
@@ -218,10 +220,35 @@ const ROUTES: readonly RouteConfig[] = [
     path: '/v1/models/{model}',
     operationId: 'getModel',
     summary: 'Read what a model takes and gives, and how it does',
-    request: { params: modelParameter },
+    request: { params: modelParameter, query: getModelQuerySchema },
     responses: {
       '200': jsonResponse('The model.', modelSchema),
       ...v1Errors(FAULTS.model),
+    },
+  },
+  {
+    ...MODELS,
+    method: 'delete',
+    path: '/v1/models/{model}/profile',
+    operationId: 'resetModelProfile',
+    summary: 'Forget the learnt run times of a model',
+    description: 'Here and in every worker: they learn the best batch sizes anew.',
+    request: { params: modelParameter },
+    responses: {
+      '200': jsonResponse('What was forgotten.', profileResetSchema),
+      ...v1Errors(FAULTS.model),
+    },
+  },
+  {
+    ...MODELS,
+    method: 'delete',
+    path: '/v1/models/{model}/versions/{version}/profile',
+    operationId: 'resetVersionProfile',
+    summary: 'Forget the learnt run times of one version of a model',
+    request: { params: versionParameters },
+    responses: {
+      '200': jsonResponse('What was forgotten.', profileResetSchema),
+      ...v1Errors([...FAULTS.model, 'VERSION_NOT_FOUND']),
     },
   },
 ];

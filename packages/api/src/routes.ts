@@ -15,9 +15,10 @@ export interface Route {
   readonly get?: Handler;
   readonly post?: Handler;
   readonly put?: Handler;
+  readonly delete?: Handler;
 }
 
-const METHODS = ['get', 'post', 'put'] as const;
+const METHODS = ['get', 'post', 'put', 'delete'] as const;
 
 /**
  * Adds a path with its methods. `HEAD` comes with `get`, `OPTIONS` says what there is, and any other

@@ -53,6 +53,7 @@ export const PAIR: ServedModel = {
     executionProvider: 'cpu',
     labels: ['left', 'right'],
     stats: VERSION_STATS,
+    profile: { source: 'stored' as const, device: 'test-cpu.1t' },
     signature: {
       inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32' as const, shape: [-1, 2] }],

@@ -58,6 +58,7 @@ describe('/v1/models', () => {
         mean_ms: { queue: 1.5, collate: 0.1, inference: 2.5, split: 0.1, store: 0 },
         reasons: { idle: 2, full: 8 },
       },
+      profile_sources: [{ source: 'stored', device: 'test-cpu.1t' }],
     });
   });
 

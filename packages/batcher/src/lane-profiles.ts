@@ -15,7 +15,7 @@ export interface LaneProfilesSnapshot {
  * the old one, and the old one is gone.
  */
 export class LaneProfiles {
-  readonly #seed: readonly RunSample[];
+  #seed: readonly RunSample[];
   #young = new Map<string, RunProfile>();
   #old = new Map<string, RunProfile>();
 
@@ -46,6 +46,13 @@ export class LaneProfiles {
   /** Starts one lane from samples of its own, e.g. measured at warm-up with its shape. */
   seedLane(lane: string, samples: readonly RunSample[]): void {
     this.#set(lane, new RunProfile(samples));
+  }
+
+  /** Forgets everything, the seed too: every lane learns from its next run on. */
+  clear(): void {
+    this.#seed = [];
+    this.#young = new Map();
+    this.#old = new Map();
   }
 
   #set(lane: string, profile: RunProfile): RunProfile {

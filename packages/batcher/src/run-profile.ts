@@ -9,7 +9,8 @@ export interface RunSample {
 
 /** A profile as it is stored. */
 export interface RunProfileSnapshot {
-  readonly samples: readonly RunSample[];
+  /** By rising rows; `runs` were observed since the profile was made, beyond what it started from. */
+  readonly samples: readonly (RunSample & { readonly runs?: number })[];
 }
 
 /** Of the sizes whose rows/s are within this share of the best, the smallest is chosen. */
@@ -43,7 +44,11 @@ export class RunProfile {
 
   toJSON(): RunProfileSnapshot {
     return {
-      samples: this.#cells.map(({ cell }) => ({ rows: cell.meanRows, timeMs: cell.timeMs })),
+      samples: this.#cells.map(({ cell }) => ({
+        rows: cell.meanRows,
+        timeMs: cell.timeMs,
+        runs: cell.samples,
+      })),
     };
   }
 

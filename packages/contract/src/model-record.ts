@@ -46,6 +46,10 @@ export const servedVersionSchema = z.object({
   /** Threads that each computes with; known once it is settled where they run. */
   threads: z.number().int().positive().optional(),
   stats: versionStatsSchema.optional(),
+  /** Where the run times came from that it began with, and of what kind the device is. */
+  profile: z
+    .object({ source: z.enum(['stored', 'measured', 'none']), device: z.string() })
+    .optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersionSchema>;
 

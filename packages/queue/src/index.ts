@@ -22,6 +22,9 @@ export {
   type Submitted,
 } from './prediction-queue.ts';
 export type { WaitOptions } from './prediction-wait.ts';
+export { type ProfileRecord, profileRecordSchema } from './profile-record.ts';
+export { type ProfileReset, ProfileResetListener } from './profile-resets.ts';
+export { type ProfileSaved, ProfileStore, type StoredProfiles } from './profile-store.ts';
 export { inputFingerprint, type QuarantinedInput, QuarantineStore } from './quarantine-store.ts';
 export {
   QuarantineWatch,

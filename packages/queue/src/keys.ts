@@ -90,3 +90,13 @@ export const DEVICE_LEASES_KEY = `${ROOT}:{devices}:leases`;
 export function workerKey(workerId: string): string {
   return `${ROOT}:{registry}:worker:${workerId}`;
 }
+
+/** Hash of what workers have learnt of a model's run times; see `ProfileStore`. */
+export function profilesKey(model: string): string {
+  return ownKey(model, 'profiles');
+}
+
+/** Channel on which workers are told to forget a model's run times. */
+export function profileResetChannel(model: string): string {
+  return ownKey(model, 'profile-reset');
+}

@@ -22,6 +22,8 @@ export interface KnownVersion {
   readonly threads?: number;
   /** Of all live workers together; absent if none serves it. */
   readonly stats?: VersionStats;
+  /** What its live workers began with, each once. */
+  readonly profiles: readonly NonNullable<ServedVersion['profile']>[];
   /** It was taken away, or its worker has been down for a while; see `KnownRecord`. */
   readonly isOutdated?: true;
 }
@@ -105,9 +107,15 @@ function mergeVersion(
     ...(best?.reason !== undefined && { reason: best.reason }),
     ...(described?.signature !== undefined && { signature: described.signature }),
     ...(described?.labels !== undefined && { labels: described.labels }),
+    profiles: distinctProfiles(served),
     ...(stats.length > 0 && { stats: mergeVersionStats(stats) }),
     ...(isOutdated && { isOutdated }),
   };
+}
+
+function distinctProfiles(served: readonly ServedVersion[]): KnownVersion['profiles'] {
+  const profiles = served.flatMap(({ profile }) => profile ?? []);
+  return [...new Map(profiles.map((item) => [`${item.source} ${item.device}`, item])).values()];
 }
 
 function sumStats(stats: readonly ModelStats[]): ModelStats {

@@ -14,6 +14,8 @@ import { PayloadStore } from './payload-store.ts';
 import { PredictionIntake } from './prediction-intake.ts';
 import { type ListQuery, listPredictions, type PredictionPage } from './prediction-list.ts';
 import { PredictionWait, type WaitOptions } from './prediction-wait.ts';
+import type { ProfileRecord } from './profile-record.ts';
+import { ProfileStore } from './profile-store.ts';
 import type { QuarantinedInput } from './quarantine-store.ts';
 import { QuarantineWatch } from './quarantine-watch.ts';
 import { type QueueDepth, readQueueDepth } from './queue-depth.ts';
@@ -60,6 +62,7 @@ export class PredictionQueue {
   readonly #intake: PredictionIntake;
   readonly #hub: ReplyHub;
   readonly #sweeper: ExpirySweeper;
+  readonly #profiles: ProfileStore;
   readonly #waits = new Set<PredictionWait>();
   #closing: Promise<void> | undefined;
 
@@ -76,6 +79,7 @@ export class PredictionQueue {
       queues: this.#queues,
       processId,
     });
+    this.#profiles = new ProfileStore(redis);
     this.#admission = new Admission(redis);
     this.#hub = new ReplyHub({ redis, subscriber, processId, onError });
     this.registry = new RegistryReader({ redis, subscriber, onError });
@@ -332,6 +336,19 @@ export class PredictionQueue {
       await this.#quarantine.refresh();
       return lifted;
     });
+  }
+
+  /** What is stored of the run times of a model's versions, what was saved last first. */
+  profiles(model: string): Promise<readonly ProfileRecord[]> {
+    return this.#guarded(async () => (await this.#profiles.load(model)).records);
+  }
+
+  /**
+   * Forgets the run times of some versions, here and in every worker.
+   * @returns how many records there were
+   */
+  resetProfiles(model: string, versions: readonly number[]): Promise<number> {
+    return this.#guarded(() => this.#profiles.reset(model, versions));
   }
 
   async #guarded<T>(action: () => Promise<T>): Promise<T> {

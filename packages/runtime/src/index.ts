@@ -1,3 +1,4 @@
+export { deviceKind, type HostDevices } from './device-kind.ts';
 export { type InspectOptions, inspectModel } from './inspect/inspect-model.ts';
 export {
   candidatePlans,
@@ -17,6 +18,7 @@ export {
   type ModelConfig,
   modelConfigSchema,
 } from './repository/model-config.ts';
+export { modelFingerprint } from './repository/model-fingerprint.ts';
 export { formatProblem, type RepositoryProblem } from './repository/repository-problem.ts';
 export type { ModelVersion } from './repository/versions.ts';
 export type { PayloadStore, StoredResult } from './runner/payload-store.ts';

@@ -12,6 +12,7 @@ import type { Logger } from '@quern/service';
 import type { QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer } from './instance-placer.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
+import type { ProfileKeeper } from './profile-keeper.ts';
 import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
 import { VersionMeter } from './version-meter.ts';
 import { VersionService } from './version-service.ts';
@@ -27,6 +28,7 @@ export interface ModelServiceOptions {
   readonly stalledIntervalMs: number;
   readonly metrics: WorkerMetrics;
   readonly quarantine: QuarantineAccess;
+  readonly profiles: (version: number) => ProfileKeeper;
   readonly logger: Logger;
   readonly onChange: () => void;
 }
@@ -65,6 +67,7 @@ export class ModelService {
           stats: this.#stats,
           meter: this.#meterOf(version.version),
           quarantine: options.quarantine,
+          profiles: options.profiles(version.version),
           logger,
           onChange: () => this.#onVersionChange(),
         }),

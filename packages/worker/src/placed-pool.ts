@@ -2,6 +2,7 @@ import {
   type RunnerBatch,
   type RunnerBatchResult,
   RunnerFault,
+  type RunnerModel,
   RunnerPool,
   type RunnerPoolOptions,
 } from '@quern/runtime';
@@ -12,6 +13,8 @@ export interface PlacedPoolOptions
     Required<Pick<RunnerPoolOptions, 'onStateChange'>> {
   /** Finds out where the instances go. Stops early when the signal is aborted. */
   readonly place: (signal: AbortSignal) => Promise<Placement>;
+  /** The model that is loaded, made of the one given with the threads that an instance gets. */
+  readonly prepare?: (model: RunnerModel) => RunnerModel;
   /** Told when that is known, before the first runner is started. */
   readonly onPlaced: (placement: Placement) => void;
   /** Told if it cannot be found out; the version has no runner then. */
@@ -52,14 +55,15 @@ export class PlacedPool {
   }
 
   async #start(): Promise<void> {
-    const { place, onPlaced, onStateChange, ...options } = this.#options;
+    const { place, prepare, onPlaced, onStateChange, ...options } = this.#options;
     this.#placement = await place(this.#stop.signal);
     if (this.#stop.signal.aborted) return;
     const { instances, threads, deviceIds } = this.#placement;
     onPlaced(this.#placement);
+    const model = { ...options.model, threads };
     this.#pool = new RunnerPool({
       ...options,
-      model: { ...options.model, threads },
+      model: prepare?.(model) ?? model,
       instances,
       deviceIds,
       onStateChange: (status) => {

@@ -20,6 +20,7 @@ import {
   type RepositoryModel,
   type RunnerEntryPoint,
   RunnerFault,
+  type RunnerModel,
   type RunnerPoolStatus,
   toRecyclePolicy,
   toRunnerModel,
@@ -31,6 +32,7 @@ import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer, Placement } from './instance-placer.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
 import { PlacedPool } from './placed-pool.ts';
+import type { ProfileKeeper } from './profile-keeper.ts';
 import { reportRecycle } from './report-recycle.ts';
 import { VersionHealth } from './version-health.ts';
 import type { VersionMeter } from './version-meter.ts';
@@ -44,6 +46,7 @@ export interface VersionServiceOptions {
   readonly stats: ModelStatsRecorder;
   readonly meter: VersionMeter;
   readonly quarantine: QuarantineAccess;
+  readonly profiles: ProfileKeeper;
   readonly logger: Logger;
   /** The state that the registry shows has changed. */
   readonly onChange: () => void;
@@ -67,6 +70,7 @@ const NOT_READY_DELAY_MS = 500;
 export class VersionService {
   readonly #options: VersionServiceOptions;
   readonly #pool: PlacedPool;
+  #runnerModel: RunnerModel;
   readonly #labels: { model: string; version: string };
   readonly #health: VersionHealth;
   readonly #guard: InputGuard;
@@ -83,12 +87,17 @@ export class VersionService {
   #isStopping = false;
 
   constructor(options: VersionServiceOptions) {
-    const { model, version, runnerEntry, placer, logger, meter } = options;
+    const { model, version, runnerEntry, placer, logger, meter, profiles } = options;
     this.#options = options;
     this.#labels = { model: model.name, version: String(version.version) };
+    this.#runnerModel = toRunnerModel(model, version);
     this.#pool = new PlacedPool({
       ...runnerEntry,
-      model: toRunnerModel(model, version),
+      model: this.#runnerModel,
+      prepare: (placed) => {
+        this.#runnerModel = profiles.informed(placed);
+        return this.#runnerModel;
+      },
       place: () => placer.place(model),
       onPlaced: (placement) => this.#onPlaced(placement),
       onError: (error) => this.#onNotPlaced(error),
@@ -133,7 +142,8 @@ export class VersionService {
 
   /** As the registry shows it. */
   served(): ServedVersion {
-    const { model } = this.#options;
+    const { model, profiles } = this.#options;
+    const profile = profiles.served;
     return {
       version: this.version,
       state: this.#state,
@@ -145,6 +155,7 @@ export class VersionService {
         signature: this.#loaded.signature,
         executionProvider: this.#loaded.executionProvider,
       }),
+      ...(profile !== undefined && { profile }),
       ...(model.labels !== undefined && { labels: [...model.labels] }),
     };
   }
@@ -175,8 +186,7 @@ export class VersionService {
   #introduce(loaded: LoadedModel): void {
     this.#loaded = loaded;
     this.#health.canControl = loaded.canControl;
-    // A profile measured at guessed dimensions would mislead about real ones.
-    this.#profiles = new LaneProfiles(loaded.shapesGuessed ? [] : loaded.warmupProfile);
+    this.#profiles = this.#options.profiles.begin(loaded, this.#runnerModel);
     for (const warning of loaded.warnings) this.#options.logger.warn(this.#labels, warning);
   }
 
@@ -308,5 +318,6 @@ export class VersionService {
     this.#health.close();
     await this.#pool.close({ graceMs });
     await Promise.all([this.#batcher?.close(), ...this.#draining]);
+    await this.#options.profiles.close();
   }
 }

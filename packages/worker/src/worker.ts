@@ -9,6 +9,7 @@ import {
   Housekeeping,
   openBullQueue,
   PayloadStore,
+  ProfileStore,
   QuarantineWatch,
   RegistryPublisher,
 } from '@quern/queue';
@@ -17,6 +18,7 @@ import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/
 import { listGpus, visibleGpus } from './gpu-devices.ts';
 import { InstancePlacer } from './instance-placer.ts';
 import { ModelService } from './model-service.ts';
+import { ProfileKeepers } from './profile-keepers.ts';
 import type { WorkerSettings } from './settings.ts';
 import { problemsOf, unservedModels } from './unserved-models.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
@@ -68,6 +70,12 @@ export async function startWorker(
   await watch.start();
 
   const workerMetrics = createWorkerMetrics(metrics);
+  const keepers = await ProfileKeepers.open({
+    store: new ProfileStore(redis),
+    models: scan.models,
+    isStoreReady: () => redis.status === 'ready',
+    logger,
+  });
   let publisher: RegistryPublisher | undefined;
   const leases = new DeviceLeases({ redis, onError });
   lifecycle.defer('device leases', () => leases.close());
@@ -93,6 +101,7 @@ export async function startWorker(
         stalledIntervalMs: settings.stalledIntervalMs,
         metrics: workerMetrics,
         quarantine: { watch, payloads: new PayloadStore(redis) },
+        profiles: (version) => keepers.of(model.name, version),
         logger,
         onChange: () => void publisher?.publish().catch(onError),
       }),
@@ -101,6 +110,11 @@ export async function startWorker(
     await Promise.all(services.map((service) => service.close(settings.shutdownGraceMs)));
   });
 
+  const stopHearingResets = await keepers.hearResets(
+    subscriber,
+    () => void publisher?.publish().catch(onError),
+  );
+  lifecycle.defer('resets of run times', stopHearingResets);
   const cancels = new CancelListener(subscriber);
   lifecycle.defer('cancellations', () => cancels.close());
   for (const service of services) {

@@ -37,6 +37,11 @@ export interface WarmupSettings {
   /** What inputs are filled with instead of zeros, by name. */
   readonly values?: Readonly<Record<string, number | string | boolean>> | undefined;
   readonly budgetMs: number;
+  /**
+   * Batch sizes to run, by execution provider, where the run times are known already: nothing else is
+   * measured then.
+   */
+  readonly knownSizes?: Partial<Record<ExecutionProvider, readonly number[]>> | undefined;
 }
 
 /** How long one run of a number of rows took in the warm-up. */

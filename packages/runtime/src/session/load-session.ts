@@ -70,7 +70,8 @@ async function loadWith(
     const outputNames = graph.outputs.map(({ spec }) => spec.name);
     const warmUpRun: RunTensors = (inputs) => run(inputs, outputNames, WARM_UP_SEQUENCE);
     const { padding, maskOf, warnings } = resolvePadding(graph, model);
-    const warm = await warmUp(graph, model, warmUpRun, padding);
+    const knownSizes = model.warmup.knownSizes?.[provider];
+    const warm = await warmUp(graph, model, warmUpRun, { padding, knownSizes });
     const signature: ModelSignature = {
       inputs: graph.inputs.map(({ spec }) => withMask(spec, maskOf)),
       outputs: [...warm.outputs],

@@ -28,6 +28,13 @@ export interface WarmUpResult {
   readonly warnings: readonly string[];
 }
 
+/** What is known of a model beside its graph. */
+export interface WarmUpOptions {
+  readonly padding?: Padding | undefined;
+  /** The batch sizes to run; by default 1, 2, 4, ... to the largest. */
+  readonly knownSizes?: readonly number[] | undefined;
+}
+
 const RUNS_PER_SIZE = 2;
 
 /**
@@ -41,7 +48,7 @@ export async function warmUp(
   graph: GraphSignature,
   model: RunnerModel,
   run: RunTensors,
-  padding?: Padding,
+  { padding, knownSizes }: WarmUpOptions = {},
 ): Promise<WarmUpResult> {
   const outputs = graph.outputs.map((output) => output.spec);
   const reason = whyNotBatchable(graph);
@@ -61,7 +68,7 @@ export async function warmUp(
   const fault = reason ?? (await batchFault(graph, model, inputs, run, answer));
   const batchable = fault === undefined;
   const budgetMs = model.warmup.budgetMs - (performance.now() - startedAtMs);
-  const sizes = batchable ? batchSizes(model.maxBatchSize) : [1];
+  const sizes = batchable ? (knownSizes ?? batchSizes(model.maxBatchSize)) : [1];
   return {
     batchable,
     outputs: outputs.map((spec) => observedSpec(spec, answer, batchable)),
