@@ -8,7 +8,7 @@ import type { InFlightBatch, InstanceSlot } from './instance-slot.ts';
 import { InstanceSlots } from './instance-slots.ts';
 import type { Lane } from './lane.ts';
 import { LaneProfiles } from './lane-profiles.ts';
-import { MemoryCap, type RunCost, runCost } from './memory-cap.ts';
+import { MemoryCap, runCost } from './memory-cap.ts';
 import { QueuedEntry } from './queued-entry.ts';
 import { assertSettings, type BatchingSettings } from './settings.ts';
 import { WakeUp } from './wake-up.ts';
@@ -43,13 +43,11 @@ export interface BatcherOptions<P, R> {
   /** Must not throw. */
   readonly onBatch?: (formed: BatchFormed<P>) => void;
   /**
-   * The most that a batch may cost: rows x elements of a row after padding.
+   * What a batch may cost, and where it is noted that batches went through.
    *
    * @default unlimited
    */
-  readonly maxBatchElements?: number | undefined;
-  /** Told when what a batch may cost has changed; Infinity: it is unlimited. Must not throw. */
-  readonly onMemoryCap?: (elements: number) => void;
+  readonly memoryCap?: MemoryCap;
 }
 
 export interface DrainOptions {
@@ -76,10 +74,10 @@ export interface DrainOptions {
 export class Batcher<P, R> {
   /** What is known of run times; it grows with every batch. */
   readonly profiles: LaneProfiles;
+  /** Keeps batches small after memory ran out; whoever runs them says when. */
+  readonly memoryCap: MemoryCap;
   readonly #run: BatcherOptions<P, R>['run'];
   readonly #onBatch: BatcherOptions<P, R>['onBatch'];
-  readonly #onMemoryCap: BatcherOptions<P, R>['onMemoryCap'];
-  readonly #memoryCap: MemoryCap;
   readonly #clock: Clock;
   readonly #settings: BatchingSettings;
   readonly #counters = new BatcherCounters();
@@ -98,8 +96,7 @@ export class Batcher<P, R> {
     this.#clock = options.clock;
     this.#run = options.run;
     this.#onBatch = options.onBatch;
-    this.#onMemoryCap = options.onMemoryCap;
-    this.#memoryCap = new MemoryCap(options.maxBatchElements);
+    this.memoryCap = options.memoryCap ?? new MemoryCap();
     this.profiles = options.profiles ?? new LaneProfiles();
     this.#wakeUp = new WakeUp(options.clock, () => this.#formBatches());
     this.setInstances(options.instances);
@@ -143,23 +140,9 @@ export class Batcher<P, R> {
     this.#wakeUp.soon();
   }
 
-  /**
-   * Keeps batches below what this run cost from now on; see `MemoryCap`. A single entry that costs more
-   * runs alone.
-   *
-   * @param certain false if the run may have failed for something else: that is believed the second time
-   */
-  outOfMemory(run: RunCost, { certain = true }: { readonly certain?: boolean } = {}): void {
-    this.#updateMemoryCap((cap, nowMs) => {
-      if (certain) cap.outOfMemory(run, nowMs);
-      else cap.suspectOutOfMemory(run, nowMs);
-    });
-    this.#wakeUp.soon();
-  }
-
   /** The most rows that a batch of entries like this one may have now. */
   maxRowsFor({ elementsPerRow = 1 }: Pick<Entry<P>, 'elementsPerRow'>): number {
-    return Math.min(this.#settings.maxBatchSize, this.#memoryCap.rowsWithin(elementsPerRow));
+    return Math.min(this.#settings.maxBatchSize, this.memoryCap.rowsWithin(elementsPerRow));
   }
 
   /** Accepts nothing more; resolves when nothing is queued and no batch is running. */
@@ -186,7 +169,7 @@ export class Batcher<P, R> {
       queuedRows: this.#queue.rows,
       oldestArrivedAtMs: this.#queue.oldestArrivedAtMs(),
       instances: this.#slots.available.length,
-      memoryCapElements: this.#memoryCap.elements,
+      memoryCapElements: this.memoryCap.elements,
       idleInstances: this.#slots.available.filter((slot) => slot.state === 'idle').length,
       dropped: { ...dropped },
       batches: { ...batches },
@@ -220,7 +203,7 @@ export class Batcher<P, R> {
     decision: Extract<Decision<Lane<P, R>, InstanceSlot<P, R>>, { kind: 'run' }>,
   ): void {
     const { lane, instance: slot, reason } = decision;
-    const maxRows = Math.min(decision.maxRows, this.#memoryCap.rowsWithin(lane.elementsPerRow));
+    const maxRows = Math.min(decision.maxRows, this.memoryCap.rowsWithin(lane.elementsPerRow));
     const queued = this.#queue.take(lane, maxRows, decision.maxEntries);
     let rows = 0;
     for (const { entry } of queued) rows += entry.rows;
@@ -282,7 +265,7 @@ export class Batcher<P, R> {
     this.#counters.batchEnded(batch);
     const runMs = slot.release(inFlight, this.#clock.nowMs());
     if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
-    if (learn) this.#updateMemoryCap((cap, nowMs) => cap.succeeded(runCost(batch.entries), nowMs));
+    if (learn) this.memoryCap.succeeded(runCost(batch.entries), this.#clock.nowMs());
     this.#slots.forgetIfGone(slot);
     // With less than a batch waiting, those whose results come now may bring more at once.
     if (this.#queue.rows >= this.#settings.maxBatchSize) this.#formBatches();
@@ -291,19 +274,12 @@ export class Batcher<P, R> {
 
   /** With the batch size that the memory cap leaves; `#dispatch` keeps each lane to its own. */
   #settingsNow(): BatchingSettings {
-    if (this.#memoryCap.elements === Number.POSITIVE_INFINITY) return this.#settings;
+    if (this.memoryCap.elements === Number.POSITIVE_INFINITY) return this.#settings;
     let maxBatchSize = 1;
     for (const lane of this.#queue.lanes) {
       maxBatchSize = Math.max(maxBatchSize, this.maxRowsFor(lane));
     }
     return { ...this.#settings, maxBatchSize };
-  }
-
-  #updateMemoryCap(update: (cap: MemoryCap, nowMs: number) => void): void {
-    const before = this.#memoryCap.elements;
-    update(this.#memoryCap, this.#clock.nowMs());
-    const { elements } = this.#memoryCap;
-    if (elements !== before) this.#onMemoryCap?.(elements);
   }
 
   readonly #abort = (queued: QueuedEntry<P, R>): void => {

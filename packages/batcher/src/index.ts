@@ -19,7 +19,7 @@ export {
   runIsolating,
 } from './isolate.ts';
 export { LaneProfiles, type LaneProfilesSnapshot } from './lane-profiles.ts';
-export { MemoryCap, type RunCost, runCost } from './memory-cap.ts';
+export { MemoryCap, type MemoryCapOptions, type RunCost, runCost } from './memory-cap.ts';
 export { PRIORITY_HANDICAP_MS } from './queued-entry.ts';
 export { RunProfile, type RunProfileSnapshot, type RunSample } from './run-profile.ts';
 export { type BatchingMode, type BatchingSettings, requiredConcurrency } from './settings.ts';

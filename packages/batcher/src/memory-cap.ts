@@ -16,6 +16,17 @@ const GROWTH_STEPS = 16;
 /** Two suspicions count as a certainty if they come within this time. */
 export const SUSPICION_MS = 600_000;
 
+export interface MemoryCapOptions {
+  /**
+   * A limit that stands in any case, in elements.
+   *
+   * @default unlimited
+   */
+  readonly maxElements?: number | undefined;
+  /** Told of each new value of `elements`. Must not throw. */
+  readonly onChange?: (elements: number) => void;
+}
+
 /**
  * How much a batch may cost before the device runs out of memory. The cost is rows x elements of a row
  * after padding: memory grows with it, though only the model knows how. It goes
@@ -31,6 +42,7 @@ export const SUSPICION_MS = 600_000;
  */
 export class MemoryCap {
   readonly #maxElements: number;
+  readonly #onChange: MemoryCapOptions['onChange'];
   #capElements = Number.POSITIVE_INFINITY;
   /** The largest cost that failed since the cap was free. */
   #failedElements = 0;
@@ -40,9 +52,9 @@ export class MemoryCap {
   #hasGrown = false;
   #suspicion: { readonly elements: number; readonly atMs: number } | undefined;
 
-  /** @param maxElements a limit that stands in any case; Infinity for none */
-  constructor(maxElements: number = Number.POSITIVE_INFINITY) {
-    this.#maxElements = maxElements;
+  constructor({ maxElements, onChange }: MemoryCapOptions = {}) {
+    this.#maxElements = maxElements ?? Number.POSITIVE_INFINITY;
+    this.#onChange = onChange;
   }
 
   /** The most that a batch may cost now; Infinity if nothing limits it. */
@@ -59,13 +71,12 @@ export class MemoryCap {
   outOfMemory(run: RunCost, nowMs: number): void {
     if (run.rows < 2) return;
     const elements = costOf(run);
-    this.#capElements = Math.min(this.#capElements, elements / 2);
+    this.#set(Math.min(this.#capElements, elements / 2), nowMs);
     this.#failedElements = Math.max(this.#failedElements, elements);
     if (this.#hasGrown) {
       this.#intervalMs = Math.min(2 * this.#intervalMs, MAX_GROWTH_INTERVAL_MS);
     }
     this.#hasGrown = false;
-    this.#changed(nowMs);
   }
 
   /**
@@ -101,22 +112,23 @@ export class MemoryCap {
   #grow(nowMs: number): void {
     this.#hasGrown = true;
     const grown = this.#capElements + this.#failedElements / GROWTH_STEPS;
-    this.#capElements = Math.min(grown, this.#failedElements);
-    this.#changed(nowMs);
-    if (this.#capElements >= this.#maxElements) this.#free(nowMs);
+    if (grown >= this.#maxElements) this.#free(nowMs);
+    else this.#set(Math.min(grown, this.#failedElements), nowMs);
   }
 
   #free(nowMs: number): void {
-    this.#capElements = Number.POSITIVE_INFINITY;
+    this.#set(Number.POSITIVE_INFINITY, nowMs);
     this.#failedElements = 0;
     this.#intervalMs = GROWTH_INTERVAL_MS;
     this.#hasGrown = false;
-    this.#changed(nowMs);
   }
 
-  #changed(nowMs: number): void {
+  #set(capElements: number, nowMs: number): void {
+    const before = this.elements;
+    this.#capElements = capElements;
     this.#changedAtMs = nowMs;
     this.#successes = 0;
+    if (this.elements !== before) this.#onChange?.(this.elements);
   }
 }
 

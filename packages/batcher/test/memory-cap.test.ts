@@ -111,7 +111,7 @@ describe('MemoryCap', () => {
     const limit = fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: 1, max: 1e5 }));
     fc.assert(
       fc.property(limit, fc.array(step, { maxLength: 200 }), (maxElements, steps) => {
-        const cap = new MemoryCap(maxElements);
+        const cap = new MemoryCap({ maxElements });
         let nowMs = 0;
         for (const { kind, afterMs, ...run } of steps) {
           nowMs += afterMs;

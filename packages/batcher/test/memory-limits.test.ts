@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { Batcher, type BatchResult, VirtualClock } from '../src/index.ts';
+import { Batcher, type BatchResult, MemoryCap, VirtualClock } from '../src/index.ts';
 import { payloads, setUp } from './batcher-setup.ts';
 import { entryAt } from './simulated-instances.ts';
 
 describe('batches under a memory cap', () => {
   test('stay within it after a run failed, and a larger entry runs alone', async () => {
     const { clock, instances, batcher } = setUp();
-    batcher.outOfMemory({ rows: 4, elementsPerRow: 1 });
+    batcher.memoryCap.outOfMemory({ rows: 4, elementsPerRow: 1 }, 0);
     expect(batcher.stats().memoryCapElements).toBe(2);
     for (const rows of [1, 3, 1, 1]) void batcher.submit(entryAt(0, rows, { rows }));
     await clock.runUntilIdle();
@@ -14,7 +14,10 @@ describe('batches under a memory cap', () => {
   });
 
   test('hold fewer rows the wider they are, lane by lane', async () => {
-    const { clock, instances, batcher } = setUp({}, { maxBatchElements: 200 });
+    const { clock, instances, batcher } = setUp(
+      {},
+      { memoryCap: new MemoryCap({ maxElements: 200 }) },
+    );
     const wide = { lane: 'wide', elementsPerRow: 100 };
     const narrow = { lane: 'narrow', elementsPerRow: 10 };
     for (const payload of [1, 2, 3, 4]) void batcher.submit(entryAt(0, payload, wide));
@@ -38,7 +41,7 @@ describe('batches under a memory cap', () => {
       settings: { mode: 'fixed', maxBatchSize: 16, maxQueueDelayMs: 0 },
       instances: 1,
       clock,
-      onMemoryCap: (elements) => caps.push(elements),
+      memoryCap: new MemoryCap({ onChange: (elements) => caps.push(elements) }),
       run: (batch): Promise<BatchResult<number>> => {
         sizes.push(batch.rows);
         const outcomes = batch.entries.map(
@@ -49,7 +52,7 @@ describe('batches under a memory cap', () => {
         });
       },
     });
-    batcher.outOfMemory({ rows: 16, elementsPerRow: 1 });
+    batcher.memoryCap.outOfMemory({ rows: 16, elementsPerRow: 1 }, 0);
     const results = Array.from({ length: 3000 }, (_, i) => batcher.submit(entryAt(0, i)));
     await clock.runUntilIdle();
     expect((await Promise.all(results)).length).toBe(3000);

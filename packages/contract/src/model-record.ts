@@ -45,6 +45,8 @@ export const servedVersionSchema = z.object({
   instances: z.number().int().nonnegative(),
   /** Threads that each computes with; known once it is settled where they run. */
   threads: z.number().int().positive().optional(),
+  /** What a batch may cost now (rows x elements of a row); absent if nothing limits it. */
+  maxBatchElements: z.number().positive().optional(),
   stats: versionStatsSchema.optional(),
   /** Where the run times came from that it began with, and of what kind the device is. */
   profile: z

@@ -55,6 +55,13 @@ export const jobResultSchema = z.object({
   splitTimeMs: z.number(),
   storeTimeMs: z.number(),
   executionProvider: z.string(),
+  /**
+   * Of a prediction that ran in parts. `batchId` is then its first batch, `batchRows` and `batchEntries`
+   * are those of its largest, and the times are the sums over its batches.
+   */
+  parts: z
+    .object({ count: z.number().int(), batches: z.number().int(), assembleTimeMs: z.number() })
+    .optional(),
   /** Size of the encoded output. */
   bytes: z.number().int(),
   /** The encoded output in base64, or the key under which it lies. */

@@ -237,7 +237,7 @@ describe('inspecting a file', () => {
       model: { maxBatchSize: 4, maxRowsPerPrediction: 40 },
     });
     expect(found).toMatchObject({
-      signature: { batchable: true, maxRows: 4 },
+      signature: { batchable: true, maxRows: 40 },
       executionProvider: 'cpu',
     });
   });

@@ -1,5 +1,12 @@
 import type { Entry } from '@quern/batcher';
-import type { QueuedPrediction } from '@quern/queue';
+import { partResultKey, type QueuedPrediction } from '@quern/queue';
+import type { RowRange } from '@quern/runtime';
+
+/** What runs in a batch: a whole prediction, or some rows of one. */
+export interface BatchMember extends QueuedPrediction {
+  /** Set for a part; `data.rows` are then its own rows, and `resultKey` that of its own result. */
+  readonly rowRange?: RowRange;
+}
 
 /** The numbers by which the batcher knows the three priority classes. */
 const PRIORITY_CLASS = { high: 0, normal: 1, low: 2 } as const;
@@ -9,10 +16,7 @@ const PRIORITY_CLASS = { high: 0, normal: 1, low: 2 } as const;
  * a neighbour's fault cannot fail it twice.
  * @param arrivedAtMs on the batcher's clock
  */
-export function toEntry(
-  prediction: QueuedPrediction,
-  arrivedAtMs: number,
-): Entry<QueuedPrediction> {
+export function toEntry(prediction: BatchMember, arrivedAtMs: number): Entry<BatchMember> {
   const { data, failures, runsAs } = prediction;
   return {
     rows: data.rows,
@@ -21,6 +25,29 @@ export function toEntry(
     arrivedAtMs,
     deadlineAtMs: data.deadlineAtMs,
     alone: failures > 0,
+    elementsPerRow: elementsPerRow(data.lane),
     payload: prediction,
   };
+}
+
+/** The part of a prediction that has these rows. */
+export function partOf(prediction: QueuedPrediction, first: number, rows: number): BatchMember {
+  const { id, data, resultKey } = prediction;
+  return {
+    ...prediction,
+    id: `${id}[${first}..${first + rows - 1}]`,
+    data: { ...data, rows },
+    resultKey: partResultKey(resultKey, first),
+    rowRange: { first, of: data.rows },
+  };
+}
+
+/** Elements of one row, by a lane's name: the extents of each input without its rows, `8x8;3`. */
+function elementsPerRow(lane: string): number {
+  let sum = 0;
+  for (const part of lane.split(';')) {
+    const [extents = ''] = part.split('=');
+    sum += extents.split('x').reduce((product, extent) => product * Number(extent || 1), 1);
+  }
+  return sum;
 }

@@ -1,6 +1,6 @@
 import { type Batch, type BatchResult, type Outcome, runIsolating } from '@quern/batcher';
 import { QuernError, toQuernError } from '@quern/contract';
-import { INLINE_PAYLOAD_BYTES, type JobResult, type QueuedPrediction } from '@quern/queue';
+import { INLINE_PAYLOAD_BYTES, type JobResult } from '@quern/queue';
 import {
   type RunnerBatch,
   type RunnerBatchResult,
@@ -8,6 +8,7 @@ import {
   type RunnerOutcome,
   type RunnerResult,
 } from '@quern/runtime';
+import type { BatchMember } from './batch-entry.ts';
 import type { InputGuard } from './input-guard.ts';
 
 /** What runs a batch; a `RunnerPool` is one. */
@@ -41,7 +42,7 @@ export interface RanBatch extends RunnerBatchResult {
   readonly meanQueueMs: number;
 }
 
-type Predictions = readonly QueuedPrediction[];
+type Predictions = readonly BatchMember[];
 
 /** A batch whose runner died before it started is handed to another this often. */
 const MAX_HANDOVERS = 5;
@@ -52,11 +53,11 @@ const MAX_HANDOVERS = 5;
  * so its predictions are retried one by one instead (see `toEntry`).
  */
 export async function executeBatch(
-  batch: Batch<QueuedPrediction>,
+  batch: Batch<BatchMember>,
   options: ExecuteOptions,
 ): Promise<BatchResult<JobResult>> {
   const predictions = batch.entries.map((entry) => entry.payload);
-  const { outcomes, reruns, verdict } = await runIsolating<QueuedPrediction, JobResult>(
+  const { outcomes, reruns, verdict } = await runIsolating<BatchMember, JobResult>(
     predictions,
     (part) => runGuarded(part, batch.reason, options),
     {
@@ -106,7 +107,7 @@ async function runTogether(
   reason: string,
   options: ExecuteOptions,
 ): Promise<Outcome<JobResult>[]> {
-  const result = await runHandingOver(predictions, options);
+  const result = await runEntries(predictions, options);
   const endedAtMs = Date.now();
   const startedAtMs = endedAtMs - result.storeMs - result.splitMs - result.inferenceMs;
   const queueTimesMs = predictions.map(({ createdAtMs }) => Math.max(0, startedAtMs - createdAtMs));
@@ -134,27 +135,41 @@ async function runTogether(
   );
 }
 
-/** Runs on another runner where one died before the model saw the batch. */
-async function runHandingOver(
+async function runEntries(
   predictions: Predictions,
   { runner, batchId, onFault }: ExecuteOptions,
 ): Promise<RunnerBatchResult> {
-  const entries = predictions.map(({ id, data, input, resultKey }) => ({
+  const entries = predictions.map(({ id, data, input, resultKey, rowRange }) => ({
     id,
     rows: data.rows,
     input,
     resultKey,
     ...(data.outputs !== undefined && { outputs: data.outputs }),
+    ...(rowRange !== undefined && { rowRange }),
   }));
+  try {
+    const batch = { batchId, entries, inlineResultBytes: INLINE_PAYLOAD_BYTES };
+    return await runHandingOver(runner, batch);
+  } catch (error) {
+    onFault(toQuernError(error));
+    throw error;
+  }
+}
+
+/**
+ * Runs on another runner where one died before the model saw the batch.
+ * @throws RunnerFault as `RunnerPool.run`
+ */
+export async function runHandingOver(
+  runner: BatchRunner,
+  batch: RunnerBatch,
+): Promise<RunnerBatchResult> {
   for (let handovers = 0; ; handovers++) {
     try {
-      return await runner.run({ batchId, entries, inlineResultBytes: INLINE_PAYLOAD_BYTES });
+      return await runner.run(batch);
     } catch (error) {
       const hasStarted = !(error instanceof RunnerFault) || error.started;
-      if (hasStarted || handovers === MAX_HANDOVERS) {
-        onFault(toQuernError(error));
-        throw error;
-      }
+      if (hasStarted || handovers === MAX_HANDOVERS) throw error;
     }
   }
 }
@@ -168,7 +183,10 @@ function toJobOutcome(
   return { ok: false, error: new QuernError(code, message, { retryable }) };
 }
 
-function resultReference(result: RunnerResult): Pick<JobResult, 'bytes' | 'output' | 'outputKey'> {
+/** The part of a job's summary that holds its output, or says where it lies. */
+export function resultReference(
+  result: RunnerResult,
+): Pick<JobResult, 'bytes' | 'output' | 'outputKey'> {
   if ('key' in result) return { bytes: result.bytes, outputKey: result.key };
   const { buffer, byteOffset, byteLength } = result.inline;
   return {
@@ -178,6 +196,6 @@ function resultReference(result: RunnerResult): Pick<JobResult, 'bytes' | 'outpu
 }
 
 /** Times in job summaries are for people: a microsecond is fine enough. */
-function round(timeMs: number): number {
+export function round(timeMs: number): number {
   return Math.round(timeMs * 1000) / 1000;
 }

@@ -4,6 +4,7 @@ import {
   Consumer,
   type ConsumerOptions,
   type JobResult,
+  PayloadStore,
   type QueuedPrediction,
   ReturnToQueue,
 } from '@quern/queue';
@@ -55,6 +56,7 @@ export class ModelService {
   constructor(options: ModelServiceOptions) {
     const { model, redis, workerId, logger } = options;
     this.#options = options;
+    const payloads = new PayloadStore(redis);
     const entry = runnerEntry(model, options.runnerEnvironment);
     const services = model.versions.map(
       (version) =>
@@ -69,6 +71,7 @@ export class ModelService {
           quarantine: options.quarantine,
           profiles: options.profiles(version.version),
           logger,
+          removeResults: (keys) => this.#removeResults(payloads, keys),
           onChange: () => this.#onVersionChange(),
         }),
     );
@@ -83,6 +86,14 @@ export class ModelService {
       handler: (prediction) => this.#handle(prediction),
       onError: (error) => logger.warn({ err: error, model: model.name }, 'Queue error'),
     });
+  }
+
+  /** What cannot be removed now, ends by itself. */
+  async #removeResults(payloads: PayloadStore, keys: readonly string[]): Promise<void> {
+    const { logger } = this.#options;
+    await payloads
+      .remove(keys)
+      .catch((error: unknown) => logger.warn({ err: error, model: this.name }, 'Results remain'));
   }
 
   get name(): string {

@@ -4,7 +4,9 @@ import {
   type BatchResult,
   EntryDropped,
   LaneProfiles,
+  type MemoryCap,
   realClock,
+  runCost,
 } from '@quern/batcher';
 import { QuernError, type ServedVersion, toQuernError } from '@quern/contract';
 import {
@@ -26,12 +28,14 @@ import {
   toRunnerModel,
 } from '@quern/runtime';
 import type { Logger } from '@quern/service';
-import { toEntry } from './batch-entry.ts';
+import type { BatchMember } from './batch-entry.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer, Placement } from './instance-placer.ts';
+import { memoryCapFor, watchMemory } from './memory-watch.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
 import { PlacedPool } from './placed-pool.ts';
+import { PredictionRuns } from './prediction-runs.ts';
 import type { ProfileKeeper } from './profile-keeper.ts';
 import { reportRecycle } from './report-recycle.ts';
 import { VersionHealth } from './version-health.ts';
@@ -48,6 +52,8 @@ export interface VersionServiceOptions {
   readonly quarantine: QuarantineAccess;
   readonly profiles: ProfileKeeper;
   readonly logger: Logger;
+  /** Removes results that are not needed any more. */
+  readonly removeResults: (keys: readonly string[]) => Promise<void>;
   /** The state that the registry shows has changed. */
   readonly onChange: () => void;
 }
@@ -74,7 +80,9 @@ export class VersionService {
   readonly #labels: { model: string; version: string };
   readonly #health: VersionHealth;
   readonly #guard: InputGuard;
-  #batcher: Batcher<QueuedPrediction, JobResult> | undefined;
+  readonly #memoryCap: MemoryCap;
+  readonly #runs: PredictionRuns;
+  #batcher: Batcher<BatchMember, JobResult> | undefined;
   #profiles: LaneProfiles | undefined;
   /** Batchers of earlier times, while batches of theirs run. */
   readonly #draining = new Set<Promise<void>>();
@@ -125,6 +133,15 @@ export class VersionService {
       },
       onError: (error) => logger.warn({ ...this.#labels, err: error }, 'Quarantine unavailable'),
     });
+    const { batching } = model.config;
+    this.#memoryCap = memoryCapFor(batching, logger.child(this.#labels));
+    this.#runs = new PredictionRuns({
+      mode: batching.mode,
+      runner: this.#pool,
+      instances: () => this.#poolStatus.readyInstances,
+      removeResults: options.removeResults,
+      nowMs: () => realClock.nowMs(),
+    });
   }
 
   get version(): number {
@@ -151,6 +168,9 @@ export class VersionService {
       ...(this.#placement !== undefined && { threads: this.#placement.threads }),
       stats: this.#options.meter.snapshot(),
       ...(this.#reason !== undefined && { reason: this.#reason }),
+      ...(this.#memoryCap.elements < Number.POSITIVE_INFINITY && {
+        maxBatchElements: this.#memoryCap.elements,
+      }),
       ...(this.#loaded !== undefined && {
         signature: this.#loaded.signature,
         executionProvider: this.#loaded.executionProvider,
@@ -221,26 +241,28 @@ export class VersionService {
     this.#draining.add(drained);
   }
 
-  #makeBatcher(loaded: LoadedModel): Batcher<QueuedPrediction, JobResult> {
+  #makeBatcher(loaded: LoadedModel): Batcher<BatchMember, JobResult> {
     const { batching } = this.#options.model.config;
     const isBatchable = loaded.signature.batchable;
-    return new Batcher<QueuedPrediction, JobResult>({
+    return new Batcher<BatchMember, JobResult>({
       settings: isBatchable ? batching : { ...batching, mode: 'off', maxBatchSize: 1 },
       instances: 0,
       clock: realClock,
       profiles: this.#profiles ?? new LaneProfiles(),
+      memoryCap: this.#memoryCap,
       run: (batch) => this.#runBatch(batch, loaded),
       onBatch: ({ batch, fillRatio }) => this.#options.meter.formed(batch.reason, fillRatio),
     });
   }
 
   #runBatch(
-    batch: Batch<QueuedPrediction>,
+    batch: Batch<BatchMember>,
     { executionProvider }: LoadedModel,
   ): Promise<BatchResult<JobResult>> {
     this.#lastBatch += 1;
+    const { elementsPerRow } = runCost(batch.entries);
     return executeBatch(batch, {
-      runner: this.#pool,
+      runner: watchMemory(this.#pool, this.#memoryCap, elementsPerRow, realClock),
       batchId: `${this.#options.workerId}.${this.version}.${this.#lastBatch}`,
       executionProvider,
       guard: this.#guard,
@@ -274,11 +296,8 @@ export class VersionService {
     if (batcher === undefined) {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
-    // Its wait counts from here: under a backlog every prediction has long waited in Redis.
-    const entry = toEntry(prediction, realClock.nowMs());
-    prediction.cancellation.onCancel(() => batcher.abort(entry));
     try {
-      return await batcher.submit(entry);
+      return await this.#runs.run(prediction, batcher);
     } catch (error) {
       throw this.#reasonFor(error, prediction);
     }
@@ -319,5 +338,6 @@ export class VersionService {
     await this.#pool.close({ graceMs });
     await Promise.all([this.#batcher?.close(), ...this.#draining]);
     await this.#options.profiles.close();
+    await this.#runs.cleared();
   }
 }

@@ -60,7 +60,7 @@ export class PendingRuns {
   }
 
   /** Rejects all that is left, once the process is dead or never was. */
-  rejectAll(end: { code: RunnerFault['code']; message: string; blameOldest: boolean }): void {
+  rejectAll(end: RunnersEnd): void {
     this.#stopClock();
     const runs = [...this.#runs.values()];
     const [oldest] = runs;
@@ -70,7 +70,7 @@ export class PendingRuns {
     this.#runs.clear();
     for (const { started, reject } of runs) {
       const message = started ? end.message : `${end.message}; this batch had not started`;
-      reject(new RunnerFault(end.code, message, started));
+      reject(new RunnerFault(end.code, message, started, { maybeMemory: end.maybeMemory }));
     }
     this.#announceIfEmpty();
   }
@@ -103,6 +103,15 @@ export class PendingRuns {
     clearTimeout(this.#timer);
     this.#timedSequence = undefined;
   }
+}
+
+/** How a runner's process ended. */
+export interface RunnersEnd {
+  readonly code: RunnerFault['code'];
+  readonly message: string;
+  readonly blameOldest: boolean;
+  /** See `RunnerFault.maybeMemory`. */
+  readonly maybeMemory: boolean;
 }
 
 export interface RunEvents {

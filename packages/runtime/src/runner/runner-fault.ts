@@ -6,10 +6,18 @@ import { type ErrorCode, QuernError, type QuernErrorOptions } from '@quern/contr
  */
 export class RunnerFault extends QuernError {
   readonly started: boolean;
+  /** The process ended in a way that may be for want of memory; nobody can tell for sure. */
+  readonly maybeMemory: boolean;
 
-  constructor(code: ErrorCode, message: string, started: boolean, options: QuernErrorOptions = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    started: boolean,
+    options: QuernErrorOptions & { readonly maybeMemory?: boolean } = {},
+  ) {
     super(code, message, options);
     this.name = 'RunnerFault';
     this.started = started;
+    this.maybeMemory = options.maybeMemory ?? false;
   }
 }

@@ -101,3 +101,11 @@ export function describeExit({ code, signal, lastOutput }: RunnerExit): string {
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
   return lastOutput.length === 0 ? how : `${how}; last output: ${lastOutput.join(' | ')}`;
 }
+
+/**
+ * Whether the end may be for want of memory: the system kills a process that takes too much, and V8 and
+ * libraries that get none abort with a last word.
+ */
+export function isLikeMemory({ signal, lastOutput }: RunnerExit): boolean {
+  return signal === 'SIGKILL' || lastOutput.some((line) => /out of memory|bad_alloc/i.test(line));
+}

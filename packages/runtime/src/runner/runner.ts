@@ -8,6 +8,7 @@ import type { FromRunner } from './runner-messages.ts';
 import type { LoadedModel, RunnerModel } from './runner-model.ts';
 import {
   describeExit,
+  isLikeMemory,
   type RunnerEntryPoint,
   type RunnerExit,
   type RunnerLog,
@@ -205,7 +206,11 @@ export class Runner {
     this.#stopLoadTimer();
     const end = this.#endedFor ?? { code: 'RUNNER_CRASHED' as const, message: crash };
     const blameOldest = this.#endedFor === undefined;
-    this.#pending.rejectAll({ ...end, blameOldest });
+    this.#pending.rejectAll({
+      ...end,
+      blameOldest,
+      maybeMemory: blameOldest && isLikeMemory(exit),
+    });
     // RUN_TIMEOUT and RUNNER_CRASHED are about runs; a model that does so while loading is unavailable.
     const isAboutLoading = end.code === 'CONFIG_INVALID' || end.code === 'SHUTTING_DOWN';
     const code = isAboutLoading ? end.code : 'MODEL_UNAVAILABLE';

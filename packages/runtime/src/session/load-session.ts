@@ -76,8 +76,8 @@ async function loadWith(
       inputs: graph.inputs.map(({ spec }) => withMask(spec, maskOf)),
       outputs: [...warm.outputs],
       batchable: warm.batchable,
-      maxRows: warm.batchable ? model.maxBatchSize : 1,
       ...(padding !== undefined && { padding }),
+      maxRows: warm.batchable ? model.maxRowsPerPrediction : 1,
     };
     const loaded: LoadedModel = {
       signature,
