@@ -9,6 +9,7 @@ import {
 import type { z } from 'zod';
 import { ApiRefusal, ApiUnreachable } from './api-errors.ts';
 import { type ModelView, modelListSchema, modelViewSchema } from './models/model-view.ts';
+import { type ProfileResetView, profileResetSchema } from './models/profile-view.ts';
 import {
   liftedViewSchema,
   type QuarantineView,
@@ -37,7 +38,7 @@ export interface CallOptions {
 }
 
 interface Request {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -100,8 +101,16 @@ export class ApiClient {
     return results;
   }
 
-  model(name: string): Promise<ModelView> {
-    return this.#call({ method: 'GET', path: `/v1/models/${segment(name)}` }, modelViewSchema, {});
+  /** @param options `profile` brings the stored run times along */
+  model(name: string, options: { readonly profile?: boolean } = {}): Promise<ModelView> {
+    const path = `/v1/models/${segment(name)}${options.profile === true ? '?profile=true' : ''}`;
+    return this.#call({ method: 'GET', path }, modelViewSchema, {});
+  }
+
+  /** Forgets the run times of all versions of a model. */
+  resetProfile(name: string): Promise<ProfileResetView> {
+    const path = `/v1/models/${segment(name)}/profile`;
+    return this.#call({ method: 'DELETE', path }, profileResetSchema, {});
   }
 
   quarantine(model: string): Promise<QuarantineView> {

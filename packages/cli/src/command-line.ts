@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { ApiClient } from './api-client.ts';
 import { EXIT_CODES, type ExitCode, UsageError } from './exit-codes.ts';
+import type { ShowOptions } from './models/show-models.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the commands have of the process that they run in. */
@@ -152,16 +153,43 @@ function addModels(program: Command, context: CommandContext, finish: Finish): v
     .command('models')
     .description('List the models that are served, or show one of them.')
     .argument('[model]', 'name of a model')
+    .option('--profile', 'show how long its batches take by their size')
+    .addOption(
+      new Option('--reset-profile', 'forget how long its batches take').conflicts('profile'),
+    )
     .option('--json', 'print what the API says', false);
   addApiOptions(command)
-    .addHelpText('after', '\nExamples:\n  quern models\n  quern models digits --json')
-    .action(async (name: string | undefined, options: ApiOptions & { json: boolean }) => {
-      const { listModels, showModel } = await import('./models/show-models.ts');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  quern models\n  quern models digits --json\n  quern models digits --profile',
+    )
+    .action(async (name: string | undefined, options: ModelsFlags) => {
       const client = clientOf(options, context.env);
-      const show = { client, screen: context.terminal.out, json: options.json };
-      await (name === undefined ? listModels(show) : showModel(name, show));
+      await runModels(name, options, { client, screen: context.terminal.out, json: options.json });
       finish(EXIT_CODES.ok);
     });
+}
+
+interface ModelsFlags extends ApiOptions {
+  readonly profile?: boolean;
+  readonly resetProfile?: boolean;
+  readonly json: boolean;
+}
+
+async function runModels(
+  name: string | undefined,
+  { profile, resetProfile: reset }: ModelsFlags,
+  show: ShowOptions,
+): Promise<void> {
+  const { listModels, showModel } = await import('./models/show-models.ts');
+  if (profile !== true && reset !== true) {
+    return name === undefined ? listModels(show) : showModel(name, show);
+  }
+  if (name === undefined) {
+    throw new UsageError(`--${reset === true ? 'reset-' : ''}profile needs the name of a model.`);
+  }
+  const { resetProfile, showProfile } = await import('./models/show-profile.ts');
+  return reset === true ? resetProfile(name, show) : showProfile(name, show);
 }
 
 function addQuarantine(program: Command, context: CommandContext, finish: Finish): void {

@@ -56,6 +56,38 @@ describe('quern models', () => {
     }
   });
 
+  it('shows what a version has done', async () => {
+    const [version] = wireModel()['versions'] as Record<string, unknown>[];
+    const stats = {
+      batches: 8,
+      failed: 0,
+      expired: 2,
+      reruns: 5,
+      quarantined: 0,
+      recycled: 0,
+      batch_rows: [
+        { up_to: 1, batches: 2 },
+        { up_to: 32, batches: 6 },
+      ],
+      fill_ratio: 0.756,
+      padding_ratio: 0.1,
+      mean_ms: { queue: 1500, collate: 0.3, inference: 12.2, split: 0.1, store: 0 },
+      reasons: { idle: 2, full: 6 },
+    };
+    const body = wireModel({ versions: [{ ...version, stats }] });
+    await using api = await StandInApi.start(() => ({ status: 200, body }));
+    const run = await runInProcess(['models', 'digits', '--url', api.url]);
+    for (const text of [
+      'batches  8, 75.6 % full, padding 10.0 %',
+      'sizes    1 25 %, <=32 75 %',
+      'reasons  full 75 %, idle 25 %',
+      'times    queue 1.5 s, collate 0.3 ms, inference 12 ms, split 0.1 ms, store 0 ms',
+      'troubles 2 expired, 5 reruns',
+    ]) {
+      expect(run.stdout).toContain(text);
+    }
+  });
+
   it('hands on everything the API says with --json, also what it does not know itself', async () => {
     const model = wireModel({ extra: { nested: [1] } });
     await using api = await StandInApi.start(() => ({ status: 200, body: model }));

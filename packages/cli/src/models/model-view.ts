@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { profileSchema, versionStatsSchema } from './profile-view.ts';
 
 const tensorSchema = z.looseObject({
   name: z.string(),
@@ -17,6 +18,9 @@ const versionSchema = z.looseObject({
   labels: z.array(z.string()).optional(),
   execution_providers: z.array(z.string()),
   instances: z.number(),
+  stats: versionStatsSchema.optional(),
+  /** Only if they were asked for. */
+  profiles: z.array(profileSchema).optional(),
 });
 export type VersionView = z.infer<typeof versionSchema>;
 

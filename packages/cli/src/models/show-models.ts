@@ -4,6 +4,7 @@ import { durationText, rateText, tensorText } from '../output/readable-numbers.t
 import { tableText } from '../output/table.ts';
 import type { Screen } from '../terminal.ts';
 import type { ModelView, TensorView, VersionView } from './model-view.ts';
+import { versionStatsLines } from './version-stats-lines.ts';
 
 const HEADING = [
   'MODEL',
@@ -111,6 +112,7 @@ function versionLines(version: VersionView): string[] {
     ...tensorLines('takes', version.inputs),
     ...tensorLines('gives', version.outputs),
     ...(version.labels === undefined ? [] : [`    labels   ${labelsText(version.labels)}`]),
+    ...versionStatsLines(version.stats).map(([name, text]) => `    ${name.padEnd(8)} ${text}`),
   ];
 }
 
