@@ -29,6 +29,8 @@ export interface RedisConnectOptions extends RedisOpenOptions {
 const COMMAND_TIMEOUT_MS = 5000;
 const RUNNER_COMMAND_TIMEOUT_MS = 15_000;
 const MAX_RETRY_DELAY_MS = 500;
+/** How often a Redis that reads its files is asked whether it has: its own guess can be minutes off. */
+const LOADING_CHECK_INTERVAL_MS = 200;
 
 const ROLE_OPTIONS = {
   producer: {
@@ -93,6 +95,7 @@ function createClient({ url, role, name }: Omit<RedisOpenOptions, 'onError'>): R
   const shared = {
     ...ROLE_OPTIONS[role],
     connectionName: name,
+    maxLoadingRetryTime: LOADING_CHECK_INTERVAL_MS,
     retryStrategy: (attempt: number) => Math.min(20 * attempt, MAX_RETRY_DELAY_MS),
     // After a failover the old primary refuses writes: connect again and send the command there.
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),

@@ -36,6 +36,14 @@ describe('connecting', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
+  test('to a Redis that reads its files goes on when it has, whatever time it said it needs', async () => {
+    const server = await loadingRedis();
+    const redis = await connectRedis({ ...quiet, url: server.url, waitMs: 8000 });
+    redis.disconnect();
+    expect(server.infos()).toBe(2);
+    await server.close();
+  });
+
   test('waits for a Redis that comes up late', async () => {
     await using server = await TestRedis.start();
     await server.kill();
@@ -96,3 +104,34 @@ describe('checking Redis', () => {
     redis.disconnect();
   });
 });
+
+/**
+ * Says at first that it is loading for ten more minutes: a real one guesses so in the second that it
+ * starts in, when it has read a few bytes of its file and the clock has just ticked.
+ */
+async function loadingRedis() {
+  let infos = 0;
+  const info = (): string => {
+    infos += 1;
+    const loading = infos === 1 ? 'loading:1\r\nloading_eta_seconds:600' : 'loading:0';
+    const text = `redis_version:7.0.0\r\n${loading}\r\n`;
+    return `$${text.length}\r\n${text}\r\n`;
+  };
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      const commands = chunk.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g);
+      for (const [, name] of commands) {
+        socket.write(name?.toLowerCase() === 'info' ? info() : '+OK\r\n');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    infos: () => infos,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
+}

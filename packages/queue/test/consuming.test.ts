@@ -74,6 +74,21 @@ describe('order', () => {
   });
 });
 
+test('a paused consumer fetches nothing, and goes on when it is started again', async () => {
+  const target = await bench.serve(queue, 'paused');
+  const consumer = bench.consume('paused');
+  expect((await queue.submit(submissionTo(target), LONG)).prediction.status).toBe('succeeded');
+  await consumer.pause();
+  // What was being fetched when it was paused may still be taken: then this waits for another.
+  const waiting = await eventually(async () => {
+    const { prediction } = await queue.submit(submissionTo(target), { timeoutMs: 300 });
+    if (prediction.status !== 'starting') throw new Error(`it is ${prediction.status}`);
+    return prediction;
+  });
+  consumer.start();
+  expect((await queue.wait(waiting.id, LONG))?.status).toBe('succeeded');
+});
+
 describe('returning to the queue', () => {
   test('wakes an idle consumer at once and costs no attempt', async () => {
     const target = await bench.serve(queue, 'returned', { attempts: 1 });

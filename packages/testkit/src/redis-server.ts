@@ -75,6 +75,8 @@ export class TestRedis {
       lazyConnect: true,
       retryStrategy: () => 10,
       maxRetriesPerRequest: null,
+      // While it reads its file its guess at the time left can be minutes off.
+      maxLoadingRetryTime: 50,
       commandTimeout: READY_TIMEOUT_MS,
     });
     client.on('error', () => {});
