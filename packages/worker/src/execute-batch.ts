@@ -21,6 +21,8 @@ export interface ExecuteOptions {
   /** Unique for this batch over all workers. */
   readonly batchId: string;
   readonly executionProvider: string;
+  /** Whether the runner is to pad to the batch's lane; else entries have its exact shapes. */
+  readonly isPadded?: boolean;
   /** Leaves out what is in quarantine, and counts what kills runners. */
   readonly guard?: InputGuard;
   /** Told of each run that went through. */
@@ -59,7 +61,7 @@ export async function executeBatch(
   const predictions = batch.entries.map((entry) => entry.payload);
   const { outcomes, reruns, verdict } = await runIsolating<BatchMember, JobResult>(
     predictions,
-    (part) => runGuarded(part, batch.reason, options),
+    (part) => runGuarded(part, batch, options),
     {
       bisectable: (error) => isBisectable(toQuernError(error)),
       ...(options.control !== undefined && { control: options.control }),
@@ -95,19 +97,19 @@ function isBisectable({ code }: QuernError): boolean {
 
 function runGuarded(
   predictions: Predictions,
-  reason: string,
+  batch: Batch<BatchMember>,
   options: ExecuteOptions,
 ): Promise<readonly Outcome<JobResult>[]> {
-  const run = (part: Predictions) => runTogether(part, reason, options);
+  const run = (part: Predictions) => runTogether(part, batch, options);
   return options.guard === undefined ? run(predictions) : options.guard.run(predictions, run);
 }
 
 async function runTogether(
   predictions: Predictions,
-  reason: string,
+  { reason, lane }: Batch<BatchMember>,
   options: ExecuteOptions,
 ): Promise<Outcome<JobResult>[]> {
-  const result = await runEntries(predictions, options);
+  const result = await runEntries(predictions, options, lane);
   const endedAtMs = Date.now();
   const startedAtMs = endedAtMs - result.storeMs - result.splitMs - result.inferenceMs;
   const queueTimesMs = predictions.map(({ createdAtMs }) => Math.max(0, startedAtMs - createdAtMs));
@@ -137,7 +139,8 @@ async function runTogether(
 
 async function runEntries(
   predictions: Predictions,
-  { runner, batchId, onFault }: ExecuteOptions,
+  { runner, batchId, onFault, isPadded = false }: ExecuteOptions,
+  lane: string,
 ): Promise<RunnerBatchResult> {
   const entries = predictions.map(({ id, data, input, resultKey, rowRange }) => ({
     id,
@@ -148,8 +151,9 @@ async function runEntries(
     ...(rowRange !== undefined && { rowRange }),
   }));
   try {
-    const batch = { batchId, entries, inlineResultBytes: INLINE_PAYLOAD_BYTES };
-    return await runHandingOver(runner, batch);
+    const inlineResultBytes = INLINE_PAYLOAD_BYTES;
+    const padded = isPadded ? { lane } : {};
+    return await runHandingOver(runner, { batchId, entries, inlineResultBytes, ...padded });
   } catch (error) {
     onFault(toQuernError(error));
     throw error;

@@ -3,6 +3,7 @@ import type { ServedVersion } from '@quern/contract';
 import type { ProfileRecord, ProfileReset, ProfileStore } from '@quern/queue';
 import { deviceKind, type LoadedModel, type RunnerModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
+import { measuredProfiles } from './measured-profiles.ts';
 
 /** The first saving comes soon, so that a replica that starts a little later is informed. */
 const FIRST_SAVE_MS = 3000;
@@ -84,10 +85,10 @@ export class ProfileKeeper {
     const { executionProvider } = loaded;
     const device = deviceKind(executionProvider, threads);
     const record = this.#recordFor(executionProvider, device);
-    // A profile measured at guessed dimensions would mislead about real ones.
-    const measured = loaded.shapesGuessed ? [] : loaded.warmupProfile;
-    const profiles = record === undefined ? new LaneProfiles(measured) : restored(record, measured);
-    this.#source = record !== undefined ? 'stored' : measured.length > 0 ? 'measured' : 'none';
+    const measured = measuredProfiles(loaded);
+    const profiles = record === undefined ? measured : restored(record, measured.toJSON().seed);
+    const hasMeasured = !loaded.shapesGuessed && loaded.warmupProfile.length > 0;
+    this.#source = record !== undefined ? 'stored' : hasMeasured ? 'measured' : 'none';
     this.#begun = { profiles, executionProvider, device, maxBatchSize };
     if (this.#options.known !== undefined) this.#schedule(FIRST_SAVE_MS);
     return profiles;

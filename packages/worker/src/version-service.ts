@@ -32,6 +32,7 @@ import type { BatchMember } from './batch-entry.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer, Placement } from './instance-placer.ts';
+import { LaneBuckets } from './lane-buckets.ts';
 import { memoryCapFor, watchMemory } from './memory-watch.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
 import { PlacedPool } from './placed-pool.ts';
@@ -84,6 +85,7 @@ export class VersionService {
   readonly #runs: PredictionRuns;
   #batcher: Batcher<BatchMember, JobResult> | undefined;
   #profiles: LaneProfiles | undefined;
+  #buckets: LaneBuckets | undefined;
   /** Batchers of earlier times, while batches of theirs run. */
   readonly #draining = new Set<Promise<void>>();
   #lastBatch = 0;
@@ -207,6 +209,7 @@ export class VersionService {
     this.#loaded = loaded;
     this.#health.canControl = loaded.canControl;
     this.#profiles = this.#options.profiles.begin(loaded, this.#runnerModel);
+    this.#buckets = new LaneBuckets(loaded.signature);
     for (const warning of loaded.warnings) this.#options.logger.warn(this.#labels, warning);
   }
 
@@ -265,6 +268,7 @@ export class VersionService {
       runner: watchMemory(this.#pool, this.#memoryCap, elementsPerRow, realClock),
       batchId: `${this.#options.workerId}.${this.version}.${this.#lastBatch}`,
       executionProvider,
+      isPadded: this.#buckets?.pads === true,
       guard: this.#guard,
       ...(this.#health.canControl && { control: () => this.#health.control() }),
       isModelBroken: () => this.#health.isBroken(),
@@ -297,7 +301,7 @@ export class VersionService {
       throw new ReturnToQueue(`version ${this.version} is ${this.#state}`, NOT_READY_DELAY_MS);
     }
     try {
-      return await this.#runs.run(prediction, batcher);
+      return await this.#runs.run(this.#buckets?.assign(prediction) ?? prediction, batcher);
     } catch (error) {
       throw this.#reasonFor(error, prediction);
     }

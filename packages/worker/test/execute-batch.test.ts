@@ -68,7 +68,7 @@ function ran(batch: RunnerBatch): RunnerBatchResult {
 function execute(
   ids: readonly string[],
   run: (batch: RunnerBatch) => Promise<RunnerBatchResult>,
-  checks: Pick<ExecuteOptions, 'control' | 'isModelBroken'> = {},
+  checks: Pick<ExecuteOptions, 'control' | 'isModelBroken' | 'isPadded'> = {},
 ) {
   const faults: QuernError[] = [];
   let reruns = 0;
@@ -111,6 +111,20 @@ describe('executeBatch', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it('tells the runner the lane to pad to, in each part of a bisected batch, if the model pads', async () => {
+    const lanes: (string | undefined)[] = [];
+    const fail = throwsOn(new Set(['a']));
+    const run = (batch: RunnerBatch) => {
+      lanes.push(batch.lane);
+      return fail(batch);
+    };
+    await execute(['a', 'b'], run, { isPadded: true });
+    expect(new Set(lanes)).toEqual(new Set(['8x8']));
+    lanes.length = 0;
+    await execute(['a', 'b'], run);
+    expect(new Set(lanes)).toEqual(new Set([undefined]));
   });
 
   it('hands a batch that no model saw to another runner', async () => {

@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { toQuernError } from '@quern/contract';
 import {
   formatProblem,
@@ -53,8 +53,20 @@ async function checkVersion(
     return undefined;
   } catch (error) {
     status.end();
-    return { model: model.name, file: version.modelPath, message: toQuernError(error).message };
+    return problemOf(model, version, toQuernError(error).message);
   }
+}
+
+/** A message about model.yaml begins with the file and the line in it. */
+function problemOf(
+  model: RepositoryModel,
+  version: ModelVersion,
+  message: string,
+): RepositoryProblem {
+  const [, line, column, text] = /^model\.yaml(?::(\d+):(\d+))?: (.*)$/s.exec(message) ?? [];
+  if (text === undefined) return { model: model.name, file: version.modelPath, message };
+  const place = line === undefined ? {} : { line: Number(line), column: Number(column) };
+  return { model: model.name, file: join(model.dir, 'model.yaml'), ...place, message: text };
 }
 
 function describeVersion(

@@ -59,6 +59,8 @@ export interface LoadedModel {
   readonly fallbacks: readonly { readonly provider: ExecutionProvider; readonly reason: string }[];
   /** By rising rows; empty without a warm-up. */
   readonly warmupProfile: readonly ProfilePoint[];
+  /** The lane that was measured, where other lengths are padded to other buckets. */
+  readonly warmupLane?: string;
   /** True if the profile was measured at guessed dimensions, and real inputs may differ much. */
   readonly shapesGuessed: boolean;
   /** Whether the warm-up left an input that is known to be good; see `RunnerBatch.control`. */

@@ -1,10 +1,10 @@
-import { type ModelSignature, QuernError, type TensorSpec } from '@quern/contract';
+import { laneOf, type ModelSignature, QuernError, type TensorSpec } from '@quern/contract';
 import { InferenceSession } from 'onnxruntime-node';
 import type { ExecutionProvider } from '../repository/model-config.ts';
 import { WARM_UP_SEQUENCE } from '../runner/run-marks.ts';
 import type { LoadedModel, RunnerModel } from '../runner/runner-model.ts';
 import { cleanOrtMessage } from './ort-message.ts';
-import { fromOrtTensor, type RawTensor, toOrtTensor } from './ort-tensors.ts';
+import { fromOrtTensor, type RawTensor, toOrtTensor, toTensor } from './ort-tensors.ts';
 import { readGraph } from './read-signature.ts';
 import { resolvePadding } from './resolve-padding.ts';
 import { type RunTensors, warmUp } from './warm-up.ts';
@@ -85,6 +85,10 @@ async function loadWith(
       fallbacks: [...fallbacks],
       warmupProfile: warm.profile,
       shapesGuessed: warm.shapesGuessed,
+      ...(padding !== undefined &&
+        warm.knownGood !== undefined && {
+          warmupLane: laneOf(warm.knownGood(1).map(toTensor), signature),
+        }),
       canControl: warm.knownGood !== undefined,
       warnings: [
         ...fallbackWarnings(provider, fallbacks),

@@ -4,6 +4,8 @@ import {
   datatypeFromOnnx,
   decodeBytesElements,
   elementCount,
+  encodeBytesElements,
+  type Tensor,
 } from '@quern/contract';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 
@@ -98,6 +100,13 @@ export function filledTensor(
   }
   const { buffer } = Buffer.alloc(count * DATATYPE_TRAITS[datatype].bytes, element ?? 0);
   return { ...head, bytes: new Uint8Array(buffer) };
+}
+
+/** The tensor with its elements in binary form: a view, or the strings encoded. */
+export function toTensor(raw: RawTensor): Tensor {
+  const { name, datatype, shape } = raw;
+  const data = 'strings' in raw ? encodeBytesElements(raw.strings) : raw.bytes;
+  return { name, datatype, shape, data };
 }
 
 /** The buffers to hand over with tensors instead of copying them; each once. */

@@ -9,7 +9,7 @@ import {
 } from '@quern/contract';
 import type { OutputCut } from './cut-back.ts';
 import { MessageTemplate } from './message-template.ts';
-import type { RawTensor } from './ort-tensors.ts';
+import { type RawTensor, toTensor } from './ort-tensors.ts';
 import { takeBlock } from './stack-blocks.ts';
 
 /** An entry's share of a run: how many rows, and which outputs it wants (all by default). */
@@ -111,7 +111,7 @@ function takeShare(
   cuts: readonly OutputCut[],
 ): Tensor {
   if (cuts.length === 0) {
-    if (axis === null) return takeAll(output);
+    if (axis === null) return toTensor(output);
     if (axis === 0) return takeRows(output, range);
   }
   for (const cut of cuts) assertCut(output, cut);
@@ -143,11 +143,5 @@ function takeRows(output: RawTensor, range: RowRange): Tensor {
     return { name, datatype, shape, data: encodeBytesElements(strings) };
   }
   const data = output.bytes.subarray(...slice(output.bytes.byteLength));
-  return { name, datatype, shape, data };
-}
-
-function takeAll(output: RawTensor): Tensor {
-  const { name, datatype, shape } = output;
-  const data = 'strings' in output ? encodeBytesElements(output.strings) : output.bytes;
   return { name, datatype, shape, data };
 }

@@ -1,0 +1,15 @@
+import { LaneProfiles } from '@quern/batcher';
+import type { LoadedModel } from '@quern/runtime';
+
+/**
+ * The profiles that the warm-up gives a version. What was measured at guessed dimensions would mislead about
+ * real ones; what was measured with the largest buckets is known of that lane alone.
+ */
+export function measuredProfiles(loaded: LoadedModel): LaneProfiles {
+  const { shapesGuessed, warmupProfile, warmupLane } = loaded;
+  if (shapesGuessed) return new LaneProfiles();
+  if (warmupLane === undefined) return new LaneProfiles(warmupProfile);
+  const profiles = new LaneProfiles();
+  profiles.seedLane(warmupLane, warmupProfile);
+  return profiles;
+}
