@@ -7,6 +7,13 @@ const LEAD_SHARE = 0.1;
 const MAX_LEAD_MS = 2;
 const MIN_LEAD_MS = 0.5;
 
+/**
+ * If entries come with less time than so many runs, a full batch is prefetched as late as can be too:
+ * one that comes while the run is on may have to go first.
+ */
+const URGENT_RUNS = 8;
+const MIN_URGENT_LEAD_MS = 0.2;
+
 export type Decision<L extends LaneView, I extends InstanceView> =
   | {
       readonly kind: 'run';
@@ -72,8 +79,10 @@ function fillPrefetchPlace<L extends LaneView, I extends InstanceView>(
   const endMs = Math.max(nowMs, running.expectedEndMs ?? nowMs);
   const plan = mostUrgent(planAll(situation), endMs);
   if (plan === undefined) return waitUntil(undefined);
-  if (plan.full || situation.draining) return run(plan, running);
-  const leadStartMs = leadStart(running);
+  if (situation.draining) return run(plan, running);
+  const urgentComes = (situation.shortestTimeLimitMs ?? Infinity) < URGENT_RUNS * plan.runMs;
+  const leadStartMs = leadStart(running, plan.full && urgentComes ? MIN_URGENT_LEAD_MS : MIN_LEAD_MS);
+  if (plan.full && (!urgentComes || leadStartMs === undefined)) return run(plan, running);
   if (leadStartMs !== undefined && nowMs >= leadStartMs) return run(plan, running);
   return waitUntil(leadStartMs);
 }
@@ -117,10 +126,13 @@ function endingFirst<I extends InstanceView>(instances: readonly I[]): I | undef
 }
 
 /** When the time comes to prefetch a batch that is not full; undefined for runs too short for that. */
-function leadStart({ expectedEndMs, expectedRunMs }: InstanceView): number | undefined {
+function leadStart(
+  { expectedEndMs, expectedRunMs }: InstanceView,
+  minLeadMs: number,
+): number | undefined {
   if (expectedEndMs === undefined || expectedRunMs === undefined) return undefined;
   const leadMs = Math.min(MAX_LEAD_MS, expectedRunMs * LEAD_SHARE);
-  return leadMs < MIN_LEAD_MS ? undefined : expectedEndMs - leadMs;
+  return leadMs < minLeadMs ? undefined : expectedEndMs - leadMs;
 }
 
 function run<L extends LaneView, I extends InstanceView>(

@@ -2,7 +2,7 @@ import type { Entry } from './entry.ts';
 
 /**
  * - `aborted`: its signal was aborted.
- * - `expired`: its deadline came.
+ * - `expired`: its deadline came, or would have come before its run could end.
  * - `drained`: the batcher takes nothing more, or gives back what is queued.
  * - `closed`: the batcher is closed.
  * - `oversized`: it can never be in a batch, as its rows are not between 1 and `maxBatchSize`.
@@ -17,6 +17,15 @@ export class EntryDropped extends Error {
     super(message);
     this.name = 'EntryDropped';
     this.reason = reason;
+  }
+
+  /** It would have come too late; `runMs` is what its run was expected to take. */
+  static tooLate(entry: Entry<unknown>, nowMs: number, runMs: number): EntryDropped {
+    const leftMs = Math.max(0, Math.round((entry.deadlineAtMs ?? 0) - nowMs));
+    return new EntryDropped(
+      'expired',
+      `no run could end before the deadline: ${leftMs} ms were left when an instance was free, and a run was expected to take ${Math.round(runMs)} ms`,
+    );
   }
 
   static because(reason: DropReason, entry: Entry<unknown>, maxBatchSize: number): EntryDropped {

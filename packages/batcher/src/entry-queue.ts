@@ -73,6 +73,15 @@ export class EntryQueue<P, R> {
     return this.#removed(lane, lane.take(maxRows, maxEntries));
   }
 
+  /** Takes out these entries of a lane. */
+  takeThese(
+    lane: Lane<P, R>,
+    entries: readonly QueuedEntry<P, R>[],
+  ): readonly QueuedEntry<P, R>[] {
+    for (const queued of entries) lane.remove(queued);
+    return this.#removed(lane, entries);
+  }
+
   /** Takes out every entry whose deadline has come. */
   takeExpired(nowMs: number): readonly QueuedEntry<P, R>[] {
     if (nowMs < this.#noDeadlineBeforeMs) return [];

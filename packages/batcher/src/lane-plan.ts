@@ -1,15 +1,10 @@
 import type { DispatchReason } from './entry.ts';
+import { DEADLINE_HEAD_START_MS } from './queued-entry.ts';
 import type { LaneView, Situation } from './situation.ts';
 
 /** Time kept between the expected end of a run and a deadline: this much, and 10 % of the run. */
 const DEADLINE_MARGIN_MS = 2;
 const DEADLINE_MARGIN_SHARE = 0.1;
-
-/**
- * The head start of a lane with a deadline that is about to be missed. Like every other head start
- * it has a bound, so that lanes without deadlines do not starve: past this age they go first.
- */
-export const DEADLINE_HEAD_START_MS = 10_000;
 
 /** What would be done about a lane, and from when on. */
 export interface LanePlan<L extends LaneView> {

@@ -19,9 +19,8 @@ export class Lane<P, R> {
   readonly #high = new EntryList<P, R>();
   readonly #normal = new EntryList<P, R>();
   readonly #low = new EntryList<P, R>();
-  readonly #deadlines = new IndexedHeap<QueuedEntry<P, R>>(
-    (a, b) => a.deadlineAtMs < b.deadlineAtMs,
-  );
+  /** Of each class the entries that have a deadline, the earliest on top. */
+  readonly #dated = [deadlineHeap<P, R>(), deadlineHeap<P, R>(), deadlineHeap<P, R>()] as const;
 
   constructor(name: string, alone: boolean) {
     this.name = name;
@@ -57,12 +56,13 @@ export class Lane<P, R> {
 
   /** The earliest deadline of all its entries; Infinity when none has one. */
   get earliestDeadlineAtMs(): number {
-    return this.#deadlines.peek()?.deadlineAtMs ?? Number.POSITIVE_INFINITY;
+    const [high, normal, low] = this.#dated;
+    return Math.min(topDeadline(high), topDeadline(normal), topDeadline(low));
   }
 
   add(queued: QueuedEntry<P, R>): void {
     this.#list(queued.entry).insert(queued);
-    if (queued.entry.deadlineAtMs !== undefined) this.#deadlines.push(queued);
+    if (queued.entry.deadlineAtMs !== undefined) this.#dated[queued.entry.priority].push(queued);
     this.#rows += queued.entry.rows;
     this.#entries += 1;
     this.#elementsPerRow = Math.max(this.#elementsPerRow, queued.entry.elementsPerRow ?? 1);
@@ -71,7 +71,7 @@ export class Lane<P, R> {
   /** Takes out an entry that is in the lane. */
   remove(queued: QueuedEntry<P, R>): void {
     this.#list(queued.entry).remove(queued);
-    this.#deadlines.remove(queued);
+    this.#dated[queued.entry.priority].remove(queued);
     this.#rows -= queued.entry.rows;
     this.#entries -= 1;
   }
@@ -86,12 +86,46 @@ export class Lane<P, R> {
   /** Takes out every entry whose deadline has come. */
   takeExpired(nowMs: number): QueuedEntry<P, R>[] {
     const expired: QueuedEntry<P, R>[] = [];
-    for (;;) {
-      const queued = this.#deadlines.peek();
-      if (queued === undefined || queued.deadlineAtMs > nowMs) return expired;
-      this.remove(queued);
-      expired.push(queued);
+    for (const heap of this.#dated) {
+      for (;;) {
+        const queued = heap.peek();
+        if (queued === undefined || queued.deadlineAtMs > nowMs) break;
+        this.remove(queued);
+        expired.push(queued);
+      }
     }
+    return expired;
+  }
+
+  /**
+   * Those that are next, most urgent first, until they have so many rows; nothing is taken out. An
+   * entry with a deadline counts as arrived `DEADLINE_HEAD_START_MS` before it, if that is earlier.
+   */
+  next(rows: number): QueuedEntry<P, R>[] {
+    const found = new Set<QueuedEntry<P, R>>();
+    const popped: QueuedEntry<P, R>[] = [];
+    let foundRows = 0;
+    const cursors = [this.#high.first, this.#normal.first, this.#low.first];
+    while (foundRows < rows) {
+      const listed = firstOf(cursors, (queued) => queued.effectiveArrivalMs);
+      const dated = firstOf(
+        this.#dated.map((heap) => heap.peek()),
+        (queued) => queued.urgencyMs,
+      );
+      if (listed === undefined) break;
+      if (dated !== undefined && dated.urgencyMs < listed.effectiveArrivalMs) {
+        this.#dated[dated.entry.priority].remove(dated);
+        popped.push(dated);
+        if (!found.has(dated)) foundRows += dated.entry.rows;
+        found.add(dated);
+      } else {
+        cursors[listed.entry.priority] = listed.next;
+        if (!found.has(listed)) foundRows += listed.entry.rows;
+        found.add(listed);
+      }
+    }
+    for (const queued of popped) this.#dated[queued.entry.priority].push(queued);
+    return [...found];
   }
 
   /**
@@ -130,6 +164,26 @@ export class Lane<P, R> {
     if (priority === 0) return this.#high;
     return priority === 1 ? this.#normal : this.#low;
   }
+}
+
+function deadlineHeap<P, R>(): IndexedHeap<QueuedEntry<P, R>> {
+  return new IndexedHeap((a, b) => a.deadlineAtMs < b.deadlineAtMs);
+}
+
+function topDeadline<P, R>(heap: IndexedHeap<QueuedEntry<P, R>>): number {
+  return heap.peek()?.deadlineAtMs ?? Number.POSITIVE_INFINITY;
+}
+
+/** The one with the least value; of equal ones the first. */
+function firstOf<P, R>(
+  queued: readonly (QueuedEntry<P, R> | undefined)[],
+  valueOf: (queued: QueuedEntry<P, R>) => number,
+): QueuedEntry<P, R> | undefined {
+  let first: QueuedEntry<P, R> | undefined;
+  for (const item of queued) {
+    if (item !== undefined && (first === undefined || valueOf(item) < valueOf(first))) first = item;
+  }
+  return first;
 }
 
 /** The one that effectively arrived earlier; of two at the same time the first, of higher class. */

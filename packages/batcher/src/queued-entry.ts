@@ -13,6 +13,13 @@ export const PRIORITY_HANDICAP_MS: Readonly<Record<PriorityClass, number>> = {
   2: 2_000,
 };
 
+/**
+ * An entry counts as arrived at the latest so long before its deadline, and a lane that is about to
+ * miss one likewise. Like every other head start it has a bound, so that entries without deadlines
+ * do not starve: they let pass the deadlines of the 10 s that follow them.
+ */
+export const DEADLINE_HEAD_START_MS = 10_000;
+
 export function effectiveArrivalMs(entry: Entry<unknown>): number {
   return entry.arrivedAtMs + PRIORITY_HANDICAP_MS[entry.priority];
 }
@@ -21,6 +28,8 @@ export function effectiveArrivalMs(entry: Entry<unknown>): number {
 export class QueuedEntry<P, R> implements HeapItem {
   readonly entry: Entry<P>;
   readonly effectiveArrivalMs: number;
+  /** When it counts as arrived by its deadline; Infinity without one. */
+  readonly urgencyMs: number;
   readonly resolve: (value: R) => void;
   readonly reject: (error: unknown) => void;
   /** Place among the deadlines of its lane. */
@@ -38,9 +47,15 @@ export class QueuedEntry<P, R> implements HeapItem {
   ) {
     this.entry = entry;
     this.effectiveArrivalMs = effectiveArrivalMs(entry);
+    this.urgencyMs =
+      this.deadlineAtMs - DEADLINE_HEAD_START_MS + PRIORITY_HANDICAP_MS[entry.priority];
     this.resolve = resolve;
     this.reject = reject;
     this.#onAbort = onAbort;
+  }
+
+  get rows(): number {
+    return this.entry.rows;
   }
 
   get deadlineAtMs(): number {

@@ -22,7 +22,7 @@ export interface RunProfileSnapshot {
 }
 
 /** Of the sizes whose rows/s are within this share of the best, the smallest is chosen. */
-const KNEE_TOLERANCE = 0.01;
+const KNEE_TOLERANCE = 0.02;
 
 /** A waiting group is cut to a smaller batch only if that is faster by this share. */
 const CUT_GAIN = 0.1;
@@ -36,8 +36,8 @@ const FEW_RUNS_OPTIMISM = 0.3;
 /** How many standard errors worse than it seems a size is taken to be. */
 const CAUTION_ERRORS = 1;
 
-/** How certain it must be that a smaller size is as good as the best. */
-const PREFERENCE_ERRORS = 2;
+/** Where a deadline is near, a smaller size is chosen that is worse by this share at most. */
+const PROMPT_TOLERANCE = 0.05;
 
 /** A size that was run this often tells the machine's speed, and no longer its own time by it. */
 const REFERENCE_RUNS = 8;
@@ -77,6 +77,9 @@ export class RunProfile {
     readonly timeMs: number;
     readonly speed: number;
   }[] = [];
+  /** By maximum, since the last run. */
+  readonly #bestBelow = new Map<number, RunTimeCell>();
+  #spread: number | undefined;
   /** The speed when the sizes were last compared. */
   #comparedAtSpeed = 1;
 
@@ -105,6 +108,12 @@ export class RunProfile {
   /** Takes note of a run. Times that are not positive numbers (a clock was set) are passed over. */
   observe(rows: number, timeMs: number): void {
     if (!isSample(rows, timeMs)) return;
+    this.#learn(rows, timeMs);
+    this.#bestBelow.clear();
+    this.#spread = undefined;
+  }
+
+  #learn(rows: number, timeMs: number): void {
     const cell = this.#byBucket.get(bucketOf(rows));
     // One slow run says nothing of what a size costs that is known.
     const usualMs = cell === undefined || cell.runs < 2 ? timeMs : this.#timeMs(cell);
@@ -138,13 +147,31 @@ export class RunProfile {
     return below === undefined ? undefined : below.perRowMs * rows * this.#speed.factor;
   }
 
+  /** Whether run times on this machine were seen, and not only expected. */
+  get certain(): boolean {
+    return this.#runs >= FIRST_RUNS;
+  }
+
+  /** What a run may well take beyond the estimate, as a share of it: 1.5 standard deviations. */
+  get marginShare(): number {
+    return 1.5 * this.#usualSpread();
+  }
+
   /**
-   * The knee: the smallest size up to `max` whose rows/s are within 1 % of the best. Undefined until
+   * The knee: the smallest size up to `max` whose rows/s are within 2 % of the best. Undefined until
    * a size near `max` has been seen, since until then it may be the best.
    */
   bestSize(max: number): number | undefined {
     const nearMax = this.#byBucket.has(bucketOf(max)) || this.#byBucket.has(bucketOf(max) - 1);
     return nearMax ? this.#knee(max) : undefined;
+  }
+
+  /** The smallest size up to `max` that runs about as many rows/s as the best one. */
+  promptSize(max: number): number {
+    const best = this.#best(max);
+    const limitMs = (best?.perRowMs ?? 0) / (1 - PROMPT_TOLERANCE);
+    const prompt = this.#cells.find(({ cell }) => cell.perRowMs <= limitMs);
+    return best === undefined || prompt === undefined ? max : sizeOf(prompt.cell, max);
   }
 
   /** Of `rows` that wait, fewer than the knee, how many to run at once: mostly all. */
@@ -190,13 +217,21 @@ export class RunProfile {
     for (const { cell } of this.#cells) {
       if (cell === best) break;
       const error = cell.error(usualSpread);
-      if (cell.perRowMs * (1 + PREFERENCE_ERRORS * error) <= limitMs) return sizeOf(cell, max);
+      if (cell.perRowMs * (1 + CAUTION_ERRORS * error) <= limitMs) return sizeOf(cell, max);
     }
     return sizeOf(best, max);
   }
 
   /** The cell with the lowest time per row, by what is certain: none must seem best by luck. */
   #best(max: number): RunTimeCell | undefined {
+    const cached = this.#bestBelow.get(max);
+    if (cached !== undefined) return cached;
+    const best = this.#findBest(max);
+    if (best !== undefined) this.#bestBelow.set(max, best);
+    return best;
+  }
+
+  #findBest(max: number): RunTimeCell | undefined {
     const usualSpread = this.#usualSpread();
     let best: RunTimeCell | undefined;
     let leastMs = Number.POSITIVE_INFINITY;
@@ -245,6 +280,11 @@ export class RunProfile {
 
   /** How far apart the runs of the size are that is known best. */
   #usualSpread(): number {
+    this.#spread ??= this.#findUsualSpread();
+    return this.#spread;
+  }
+
+  #findUsualSpread(): number {
     let most: RunTimeCell | undefined;
     for (const { cell } of this.#cells) {
       if (cell.runs >= REFERENCE_RUNS && cell.runs > (most?.runs ?? 0)) most = cell;

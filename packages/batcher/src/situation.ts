@@ -44,4 +44,10 @@ export interface Situation<L extends LaneView, I extends InstanceView = Instance
   readonly settings: BatchingSettings;
   /** Nothing more will come, so nothing waits to be filled up. */
   readonly draining: boolean;
+  /**
+   * The least time that an entry had lately from arrival to deadline.
+   *
+   * @default Infinity
+   */
+  readonly shortestTimeLimitMs?: number;
 }

@@ -15,7 +15,8 @@ export interface Measures {
 }
 
 /**
- * Throughput counts the results that came within the window, all else the requests that arrived in it.
+ * Throughput counts all results that came before `untilMs`, the last arrival; all else the requests that
+ * arrived after `fromMs`, when policies that learn have learnt.
  */
 export function measure(
   jobs: readonly Job[],
@@ -27,7 +28,7 @@ export function measure(
   let kept = 0;
   for (const { arrivedAtMs, deadlineAtMs, endedAtMs } of jobs) {
     const inTime = endedAtMs !== undefined && endedAtMs <= deadlineAtMs;
-    if (inTime && endedAtMs > fromMs && endedAtMs <= untilMs) useful += 1;
+    if (inTime && endedAtMs <= untilMs) useful += 1;
     if (arrivedAtMs < fromMs) continue;
     if (endedAtMs !== undefined) latenciesMs.push(endedAtMs - arrivedAtMs);
     if (deadlineAtMs === Number.POSITIVE_INFINITY) continue;
@@ -36,7 +37,7 @@ export function measure(
   }
   latenciesMs.sort((a, b) => a - b);
   return {
-    usefulPerSecond: (useful * 1000) / (untilMs - fromMs),
+    usefulPerSecond: (useful * 1000) / untilMs,
     kept: withDeadline === 0 ? 1 : kept / withDeadline,
     p50Ms: percentile(latenciesMs, 0.5),
     p99Ms: percentile(latenciesMs, 0.99),
