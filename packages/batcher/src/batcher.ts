@@ -1,6 +1,6 @@
 import { BatcherCounters, type BatcherStats } from './batcher-stats.ts';
 import type { Clock } from './clock.ts';
-import { chooseDeadlineBatch } from './deadline-batch.ts';
+import { DeadlineKeeper } from './deadline-keeper.ts';
 import { type Decision, decide } from './decide.ts';
 import type { Batch, BatchResult, Entry } from './entry.ts';
 import { type DropReason, EntryDropped } from './entry-dropped.ts';
@@ -12,23 +12,7 @@ import { LaneProfiles } from './lane-profiles.ts';
 import { MemoryCap, runCost } from './memory-cap.ts';
 import { QueuedEntry } from './queued-entry.ts';
 import { assertSettings, type BatchingSettings } from './settings.ts';
-import type { InstanceView } from './situation.ts';
-import { TimeLimits } from './time-limits.ts';
 import { WakeUp } from './wake-up.ts';
-
-/** Run times are trusted so long after the last run, beyond the time of a run. */
-const CERTAIN_FOR_MS = 1_000;
-
-/** Batches' worth of entries that are looked at where deadlines matter. */
-const LOOKAHEAD_BATCHES = 2;
-const OVERLOADED_BATCHES = 6;
-
-/** With a deadline within so many runs a batch is kept small if that costs hardly any throughput. */
-const NEAR_RUNS = 8;
-
-/** With more than this share given up there is more work than time. */
-const OVERLOADED_SHARE = 0.01;
-const LOST_SHARE_WEIGHT = 0.1;
 
 type RunDecision<P, R> = Extract<Decision<Lane<P, R>, InstanceSlot<P, R>>, { kind: 'run' }>;
 
@@ -102,13 +86,10 @@ export class Batcher<P, R> {
   readonly #counters = new BatcherCounters();
   readonly #queue = new EntryQueue<P, R>();
   readonly #slots = new InstanceSlots<P, R>();
-  readonly #timeLimits = new TimeLimits();
+  readonly #deadlines = new DeadlineKeeper();
   readonly #wakeUp: WakeUp;
   #state: 'open' | 'draining' | 'closed' = 'open';
   #lastBatchId = 0;
-  /** The share of entries that were lately given up for their deadlines. */
-  #lostShare = 0;
-  #lastRunEndedAtMs = Number.NEGATIVE_INFINITY;
   #drained: Promise<void> | undefined;
   #resolveDrained: (() => void) | undefined;
 
@@ -139,7 +120,7 @@ export class Batcher<P, R> {
       const queued = new QueuedEntry<P, R>(entry, resolve, reject, this.#abort);
       queued.listenForAbort();
       this.#queue.add(queued);
-      if (queued.deadlineAtMs < Number.POSITIVE_INFINITY) this.#timeLimits.add(entry);
+      this.#deadlines.submitted(entry);
       this.#wakeUp.soon();
     });
   }
@@ -211,7 +192,7 @@ export class Batcher<P, R> {
         profiles: this.profiles,
         settings: this.#settingsNow(),
         draining: this.#state !== 'open',
-        shortestTimeLimitMs: this.#timeLimits.shortestMs(nowMs),
+        shortestTimeLimitMs: this.#deadlines.shortestTimeLimitMs(nowMs),
       });
       if (decision.kind === 'wait') {
         untilMs = decision.untilMs;
@@ -223,10 +204,7 @@ export class Batcher<P, R> {
     this.#checkDrained();
   }
 
-  #dispatch(
-    nowMs: number,
-    decision: RunDecision<P, R>,
-  ): void {
+  #dispatch(nowMs: number, decision: RunDecision<P, R>): void {
     const { lane, instance: slot } = decision;
     const maxRows = Math.min(decision.maxRows, this.memoryCap.rowsWithin(lane.elementsPerRow));
     const { queued, capped } = this.#takeBatch(nowMs, decision, maxRows);
@@ -244,7 +222,8 @@ export class Batcher<P, R> {
       prefetched: slot.state === 'running',
     };
     const profile = this.profiles.of(lane.name);
-    if (decision.probe) profile.probeStarted(maxRows);
+    if (decision.probe && rows === maxRows) profile.probeStarted(maxRows);
+    else if (decision.probe) profile.probeFailed(maxRows);
     const inFlight = { batch, queued, slot, expectedRunMs: profile.estimateMs(rows) };
     slot.accept(inFlight, nowMs);
     for (const taken of queued) taken.stopListening();
@@ -267,31 +246,20 @@ export class Batcher<P, R> {
       return { queued: this.#queue.take(lane, maxRows, maxEntries), capped: false };
     }
     const profile = this.profiles.of(lane.name);
-    const others = this.#slots.available.filter((slot) => slot !== instance);
-    const startAtMs = startOn(instance, nowMs);
-    const isNear =
-      lane.earliestDeadlineAtMs < startAtMs + NEAR_RUNS * (profile.estimateMs(maxRows) ?? 0);
-    const promptRows = isNear && this.#settings.mode === 'auto' ? profile.promptSize(maxRows) : maxRows;
-    const overloaded = this.#lostShare > OVERLOADED_SHARE;
-    const lookaheadRows = maxRows * (overloaded ? OVERLOADED_BATCHES : LOOKAHEAD_BATCHES);
-    const { batch, doomed, capped } = chooseDeadlineBatch(lane.next(lookaheadRows), {
-      startAtMs,
-      overloaded,
-      otherStartAtMs: Math.min(...others.map((slot) => startOn(slot, nowMs))),
-      maxRows: promptRows,
+    const { batch, doomed, capped } = this.#deadlines.choose({
+      nowMs,
+      lane,
+      profile,
+      instance,
+      instances: this.#slots.available,
+      maxRows,
       maxEntries,
-      estimateMs: (rows) => profile.estimateMs(rows),
-      marginShare: profile.marginShare,
-      // Without runs for a while, times may have changed: then one is run, late or not, to find out.
-      certain: profile.certain && nowMs - this.#lastRunEndedAtMs < CERTAIN_FOR_MS,
+      mode: this.#settings.mode,
     });
-    const lostShare = doomed.length / Math.max(1, doomed.length + batch.length);
-    this.#lostShare += LOST_SHARE_WEIGHT * (lostShare - this.#lostShare);
     for (const queued of this.#queue.takeThese(lane, doomed)) {
       queued.stopListening();
       this.#counters.dropped.expired += 1;
-      const runMs = startAtMs - nowMs + (profile.estimateMs(queued.entry.rows) ?? 0);
-      queued.reject(EntryDropped.tooLate(queued.entry, nowMs, runMs));
+      queued.reject(EntryDropped.tooLate(queued.entry, nowMs, profile.estimateMs(queued.rows)));
     }
     return { queued: this.#queue.takeThese(lane, batch), capped };
   }
@@ -328,8 +296,8 @@ export class Batcher<P, R> {
   #release(inFlight: InFlightBatch<P, R>, learn: boolean): void {
     const { batch, slot } = inFlight;
     this.#counters.batchEnded(batch);
-    this.#lastRunEndedAtMs = this.#clock.nowMs();
-    const runMs = slot.release(inFlight, this.#lastRunEndedAtMs);
+    const runMs = slot.release(inFlight, this.#clock.nowMs());
+    this.#deadlines.runEnded(this.#clock.nowMs());
     if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
     if (learn) this.memoryCap.succeeded(runCost(batch.entries), this.#clock.nowMs());
     this.#slots.forgetIfGone(slot);
@@ -395,13 +363,6 @@ export class Batcher<P, R> {
       this.#resolveDrained?.();
     }
   }
-}
-
-/** When a batch could start on an instance; Infinity if nobody knows. */
-function startOn(slot: InstanceView, nowMs: number): number {
-  if (slot.state === 'idle') return nowMs;
-  if (slot.state === 'full') return Number.POSITIVE_INFINITY;
-  return Math.max(nowMs, slot.expectedEndMs ?? nowMs);
 }
 
 function assertOutcomes(batch: Batch<unknown>, { outcomes }: BatchResult<unknown>): void {

@@ -89,7 +89,11 @@ function fill<E extends DatedEntry>(
   let rows = 0;
   let earliestMs = Number.POSITIVE_INFINITY;
   let capped = false;
-  for (let index = from; index < entries.length && batch.length < situation.maxEntries; index += 1) {
+  for (
+    let index = from;
+    index < entries.length && batch.length < situation.maxEntries;
+    index += 1
+  ) {
     const entry = entries[index];
     if (entry === undefined || rows >= situation.maxRows) break;
     const isFirst = batch.length === 0;
@@ -107,7 +111,10 @@ function fill<E extends DatedEntry>(
   return { from, batch, rows, capped };
 }
 
-function likelyEndMs(rows: number, { startAtMs, estimateMs, marginShare }: DeadlineSituation): number {
+function likelyEndMs(
+  rows: number,
+  { startAtMs, estimateMs, marginShare }: DeadlineSituation,
+): number {
   return startAtMs + (estimateMs(rows) ?? 0) * (1 + marginShare);
 }
 
@@ -149,9 +156,7 @@ function worthMost<E extends DatedEntry>(
   return best;
 }
 
-function remembered(
-  estimateMs: DeadlineSituation['estimateMs'],
-): DeadlineSituation['estimateMs'] {
+function remembered(estimateMs: DeadlineSituation['estimateMs']): DeadlineSituation['estimateMs'] {
   const known: (number | undefined)[] = [];
   return (rows) => {
     const estimate = known[rows] ?? estimateMs(rows);

@@ -81,7 +81,10 @@ function fillPrefetchPlace<L extends LaneView, I extends InstanceView>(
   if (plan === undefined) return waitUntil(undefined);
   if (situation.draining) return run(plan, running);
   const urgentComes = (situation.shortestTimeLimitMs ?? Infinity) < URGENT_RUNS * plan.runMs;
-  const leadStartMs = leadStart(running, plan.full && urgentComes ? MIN_URGENT_LEAD_MS : MIN_LEAD_MS);
+  const leadStartMs = leadStart(
+    running,
+    plan.full && urgentComes ? MIN_URGENT_LEAD_MS : MIN_LEAD_MS,
+  );
   if (plan.full && (!urgentComes || leadStartMs === undefined)) return run(plan, running);
   if (leadStartMs !== undefined && nowMs >= leadStartMs) return run(plan, running);
   return waitUntil(leadStartMs);

@@ -19,12 +19,12 @@ export class EntryDropped extends Error {
     this.reason = reason;
   }
 
-  /** It would have come too late; `runMs` is what its run was expected to take. */
-  static tooLate(entry: Entry<unknown>, nowMs: number, runMs: number): EntryDropped {
+  /** Its result would have come too late; `runMs` is what its run was expected to take. */
+  static tooLate(entry: Entry<unknown>, nowMs: number, runMs = 0): EntryDropped {
     const leftMs = Math.max(0, Math.round((entry.deadlineAtMs ?? 0) - nowMs));
     return new EntryDropped(
       'expired',
-      `no run could end before the deadline: ${leftMs} ms were left when an instance was free, and a run was expected to take ${Math.round(runMs)} ms`,
+      `its result would have come after its deadline: ${leftMs} ms were left of ${Math.round((entry.deadlineAtMs ?? 0) - entry.arrivedAtMs)} ms, and a run takes about ${Math.round(runMs)} ms`,
     );
   }
 

@@ -74,10 +74,7 @@ export class EntryQueue<P, R> {
   }
 
   /** Takes out these entries of a lane. */
-  takeThese(
-    lane: Lane<P, R>,
-    entries: readonly QueuedEntry<P, R>[],
-  ): readonly QueuedEntry<P, R>[] {
+  takeThese(lane: Lane<P, R>, entries: readonly QueuedEntry<P, R>[]): readonly QueuedEntry<P, R>[] {
     for (const queued of entries) lane.remove(queued);
     return this.#removed(lane, entries);
   }

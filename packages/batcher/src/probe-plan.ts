@@ -76,6 +76,13 @@ export class ProbePlan {
     this.#lastDoubtAtRun = this.#runs;
   }
 
+  /** The size could not be formed, e.g. for entries of several rows. */
+  failed(size: number): void {
+    this.#attempts.set(size, (this.#attempts.get(size) ?? 0) + 1);
+    this.#watchedAtRun.set(size, this.#runs);
+    this.#lastDoubtAtRun = this.#runs;
+  }
+
   /** `lostMs` is the time beyond what the same rows take at the best rate. True if the run was a try. */
   observed(bucket: number, timeMs: number, lostMs: number): boolean {
     this.#runs += 1;

@@ -37,7 +37,7 @@ const FEW_RUNS_OPTIMISM = 0.3;
 const CAUTION_ERRORS = 1;
 
 /** Where a deadline is near, a smaller size is chosen that is worse by this share at most. */
-const PROMPT_TOLERANCE = 0.05;
+const PROMPT_TOLERANCE = 0.03;
 
 /** A size that was run this often tells the machine's speed, and no longer its own time by it. */
 const REFERENCE_RUNS = 8;
@@ -152,9 +152,9 @@ export class RunProfile {
     return this.#runs >= FIRST_RUNS;
   }
 
-  /** What a run may well take beyond the estimate, as a share of it: 1.5 standard deviations. */
-  get marginShare(): number {
-    return 1.5 * this.#usualSpread();
+  /** How far runs spread around the estimate, as a share of it (one standard deviation). */
+  get spread(): number {
+    return this.#usualSpread();
   }
 
   /**
@@ -193,6 +193,11 @@ export class RunProfile {
   /** Says that a batch was formed to try `size` out. */
   probeStarted(size: number): void {
     this.#probes.started(size, !isKnown(this.#knowledge(size, undefined)));
+  }
+
+  /** Says that a batch of the size could not be formed. */
+  probeFailed(size: number): void {
+    this.#probes.failed(size);
   }
 
   #knowledge(size: number, best: RunTimeCell | undefined): SizeKnowledge | undefined {
@@ -275,7 +280,9 @@ export class RunProfile {
   /** What the rows take at the best rate known; Infinity while nothing is known. */
   #timeAtBestMs(rows: number): number {
     const best = this.#best(Number.POSITIVE_INFINITY);
-    return best === undefined ? Number.POSITIVE_INFINITY : best.perRowMs * this.#speed.factor * rows;
+    return best === undefined
+      ? Number.POSITIVE_INFINITY
+      : best.perRowMs * this.#speed.factor * rows;
   }
 
   /** How far apart the runs of the size are that is known best. */

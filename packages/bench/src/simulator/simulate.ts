@@ -40,7 +40,12 @@ function makeWorld(cell: Cell, clock: VirtualClock, seed: number): World {
   const { profile, instances, deadlines } = cell;
   const noise = new Random(seed + 1);
   const { tightMs, looseMs } = deadlineLengths(profile);
-  const goalsMs = { none: Number.POSITIVE_INFINITY, loose: looseMs, tight: tightMs, mixed: tightMs };
+  const goalsMs = {
+    none: Number.POSITIVE_INFINITY,
+    loose: looseMs,
+    tight: tightMs,
+    mixed: tightMs,
+  };
   return {
     clock,
     instances,

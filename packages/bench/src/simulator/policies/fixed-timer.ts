@@ -12,7 +12,10 @@ const WAIT_SHARE = 0.1;
 export const fixedTimer: Policy = {
   name: 'timer',
   start: (world: World) => {
-    const replicas = Array.from({ length: world.instances }, (_, index) => new Replica(world, index));
+    const replicas = Array.from(
+      { length: world.instances },
+      (_, index) => new Replica(world, index),
+    );
     const draw = (): Replica | undefined =>
       replicas[Math.floor(world.random.next() * replicas.length)];
     return (job) => {

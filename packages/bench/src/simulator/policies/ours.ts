@@ -1,4 +1,10 @@
-import { Batcher, type BatchResult, type Entry, LaneProfiles, type RunSample } from '@quern/batcher';
+import {
+  Batcher,
+  type BatchResult,
+  type Entry,
+  LaneProfiles,
+  type RunSample,
+} from '@quern/batcher';
 import { MAX_BATCH_SIZE } from '../model-profile.ts';
 import type { Job, Policy, World } from '../world.ts';
 
@@ -34,7 +40,10 @@ export const ours: Policy = {
 function warmUp({ profile, random }: World): RunSample[] {
   const samples: RunSample[] = [];
   for (let rows = 1; rows <= MAX_BATCH_SIZE; rows *= 2) {
-    samples.push({ rows, timeMs: profile.timeMs(rows) * Math.exp(WARM_UP_NOISE * random.normal()) });
+    samples.push({
+      rows,
+      timeMs: profile.timeMs(rows) * Math.exp(WARM_UP_NOISE * random.normal()),
+    });
   }
   return samples;
 }
