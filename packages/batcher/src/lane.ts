@@ -177,11 +177,11 @@ function topDeadline<P, R>(heap: IndexedHeap<QueuedEntry<P, R>>): number {
 /** The one with the least value; of equal ones the first. */
 function firstOf<P, R>(
   queued: readonly (QueuedEntry<P, R> | undefined)[],
-  valueOf: (queued: QueuedEntry<P, R>) => number,
+  keyOf: (queued: QueuedEntry<P, R>) => number,
 ): QueuedEntry<P, R> | undefined {
   let first: QueuedEntry<P, R> | undefined;
   for (const item of queued) {
-    if (item !== undefined && (first === undefined || valueOf(item) < valueOf(first))) first = item;
+    if (item !== undefined && (first === undefined || keyOf(item) < keyOf(first))) first = item;
   }
   return first;
 }
