@@ -8,6 +8,8 @@ import {
 
 export interface RunningStackOptions {
   readonly models: readonly TestModel[];
+  /** Names of example models to serve as well. */
+  readonly examples?: readonly string[];
   /** Default 1. */
   readonly workers?: number;
   readonly dashboard?: boolean;
@@ -32,6 +34,7 @@ export async function startStack(options: RunningStackOptions): Promise<RunningS
     await redis.stop();
   };
   try {
+    for (const name of options.examples ?? []) await models.addExample(name);
     const stack = await TestStack.start({
       redisUrl: redis.url,
       models: models.directory,

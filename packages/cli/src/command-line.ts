@@ -51,6 +51,7 @@ export async function runCommandLine(
   addUp(program, context, finish);
   addPredict(program, context, finish);
   addModels(program, context, finish);
+  addTypes(program, context, finish);
   addQuarantine(program, context, finish);
   addCheck(program, context, finish);
   await program.parseAsync([...argv]);
@@ -190,6 +191,28 @@ async function runModels(
   }
   const { resetProfile, showProfile } = await import('./models/show-profile.ts');
   return reset === true ? resetProfile(name, show) : showProfile(name, show);
+}
+
+function addTypes(program: Command, context: CommandContext, finish: Finish): void {
+  const command = program
+    .command('types')
+    .description('Write TypeScript types of what models take and give, for @quern/client.')
+    .argument('[models...]', 'NAME or NAME:VERSION (default: all models)')
+    .option('-o, --out <file>', 'file to write (default: standard output)');
+  addApiOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  quern types --out src/quern-models.d.ts
+  quern types digits:2 language`,
+    )
+    .action(async (names: string[], options: ApiOptions & { out?: string }) => {
+      const { declareModels } = await import('./declare/declare-models.ts');
+      const client = clientOf(options, context.env);
+      await declareModels({ client, terminal: context.terminal, names, out: options.out });
+      finish(EXIT_CODES.ok);
+    });
 }
 
 function addQuarantine(program: Command, context: CommandContext, finish: Finish): void {

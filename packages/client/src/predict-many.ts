@@ -41,9 +41,10 @@ export async function* runMany<Input, Output>(
 ): AsyncGenerator<ManyResult<Input, Output>, void> {
   const { concurrency, order, signal } = many;
   const source = iteratorOf(many.inputs);
-  const controller = new AbortController();
+  let isOver = false;
   const finished = new Map<number, ManyResult<Input, Output>>();
-  const running = new Set<Promise<void>>();
+  // One controller each: platforms warn of a signal that dozens listen to.
+  const running = new Map<AbortController, Promise<void>>();
   let wake = (): void => {};
   let started = 0;
   let yielded = 0;
@@ -59,12 +60,13 @@ export async function* runMany<Input, Output>(
   const start = (input: Input): void => {
     const index = started;
     started += 1;
+    const controller = new AbortController();
     const ended = runOne(many, input, index, controller.signal).then((result) => {
-      running.delete(ended);
+      running.delete(controller);
       finished.set(index, result);
       wake();
     });
-    running.add(ended);
+    running.set(controller, ended);
   };
   const pull = (): void => {
     isPulling = true;
@@ -72,7 +74,7 @@ export async function* runMany<Input, Output>(
       const item = await source.next();
       isPulling = false;
       if (item.done === true) isExhausted = true;
-      else if (!controller.signal.aborted) start(item.value);
+      else if (!isOver) start(item.value);
       wake();
     };
     next().catch(fail);
@@ -105,8 +107,9 @@ export async function* runMany<Input, Output>(
     }
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    controller.abort(signal?.reason);
-    await Promise.all(running);
+    isOver = true;
+    for (const controller of running.keys()) controller.abort(signal?.reason);
+    await Promise.all(running.values());
     const ended = isExhausted ? undefined : Promise.resolve(source.return?.());
     // A source that is being asked ends when it has answered, and nobody knows when that is.
     if (isPulling) ended?.catch(() => {});
