@@ -7,6 +7,7 @@ export { type DeviceLease, DeviceLeases, type DeviceLeasesOptions } from './devi
 export { expiredError } from './expiry-sweep.ts';
 export { ExpirySweeper, type ExpirySweeperOptions } from './expiry-sweeper.ts';
 export { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
+export { InstancePlanStore, type StoredInstancePlan } from './instance-plan-store.ts';
 export { type JobData, type JobResult, jobDataSchema, jobResultSchema } from './job-record.ts';
 export { partResultKey } from './keys.ts';
 export type { KnownModel, KnownVersion } from './known-model.ts';

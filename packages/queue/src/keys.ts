@@ -59,6 +59,11 @@ export function killsKey(model: string, fingerprint: string): string {
   return ownKey(model, `kills:${fingerprint}`);
 }
 
+/** How many instances with how many threads were best under some conditions. */
+export function instancePlanKey(model: string, conditions: string): string {
+  return ownKey(model, `instances:${conditions}`);
+}
+
 /** Channel on which workers hear of cancellations. */
 export function cancelChannel(model: string): string {
   return ownKey(model, 'cancel');

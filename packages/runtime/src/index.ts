@@ -6,6 +6,7 @@ export {
   unmeasuredPlan,
   type WantedInstances,
 } from './plan/candidate-plans.ts';
+export { type MeasuredPlan, type MeasurePlanOptions, measurePlan } from './plan/measure-plan.ts';
 export { toRecyclePolicy } from './repository/instances-config.ts';
 export {
   loadRepository,

@@ -56,6 +56,7 @@ describe('a models folder', () => {
           instances: {
             count: 1,
             threads: 1,
+            measureBudgetMs: 10_000,
             device: 'auto',
             recycle: { maxMemoryGrowthMb: 'auto', maxAgeMinutes: 'off' },
           },
@@ -101,6 +102,17 @@ describe('a models folder', () => {
       warmup: { shapes: { x: [1, 3, 64, 64] } },
       inputs: { x: { allowNonFinite: true } },
     });
+  });
+
+  test.each([
+    ['auto', { count: 'auto', threads: 'auto' }],
+    ['{count: auto, threads: 2}', { count: 'auto', threads: 2 }],
+    ['{threads: auto}', { count: 1, threads: 'auto' }],
+  ])('leaves to the machine what instances: %s says', async (yaml, expected) => {
+    const dir = repository({ 'm/1/model.onnx': '', 'm/model.yaml': `instances: ${yaml}` });
+    const { models, problems } = await loadRepository(dir);
+    expect(problems).toEqual([]);
+    expect(models[0]?.config.instances).toMatchObject(expected);
   });
 
   test.each([
@@ -185,7 +197,7 @@ describe('a problem names file, line, column, key and remedy', () => {
   test('a key that is like none', async () => {
     const problems = await problemsOfYaml('instances: {gpus: 2}');
     expect(problems).toEqual([
-      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, device, recycle',
+      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, measureBudgetMs, device, recycle',
     ]);
   });
 

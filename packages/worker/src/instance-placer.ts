@@ -1,6 +1,7 @@
 import type { DeviceLease, DeviceLeases } from '@quern/queue';
-import type { InstancePlan, RepositoryModel } from '@quern/runtime';
+import { type InstancePlan, type RepositoryModel, unmeasuredPlan } from '@quern/runtime';
 import type { GpuDevice } from './gpu-devices.ts';
+import type { InstancePlanner, ToPlace } from './instance-planner.ts';
 
 /** How a version's instances are laid out on this worker. */
 export interface Placement extends InstancePlan {
@@ -12,13 +13,15 @@ export interface Placement extends InstancePlan {
 
 export interface InstancePlacerOptions {
   readonly leases: Pick<DeviceLeases, 'acquire'>;
+  /** What is configured, or measured, on a CPU. */
+  readonly planner: Pick<InstancePlanner, 'plan'>;
   /** The CUDA devices that this worker may use. */
   readonly gpus: () => Promise<readonly GpuDevice[]>;
 }
 
 /**
  * Says how the instances of each model are laid out on this worker: on a CPU as many processes and threads as
- * configured; on CUDA each instance on a device that is leased for it, one instance unless told otherwise.
+ * are configured or turned out best; on CUDA each instance on a device that is leased for it, one instance unless told otherwise.
  */
 export class InstancePlacer {
   readonly #options: InstancePlacerOptions;
@@ -28,14 +31,17 @@ export class InstancePlacer {
     this.#options = options;
   }
 
-  async place(model: RepositoryModel): Promise<Placement> {
-    const { count, threads, device } = model.config.instances;
-    const plan = { instances: count, threads };
+  async place(toPlace: ToPlace): Promise<Placement> {
+    const { model } = toPlace;
+    const { device } = model.config.instances;
     const devices = await this.#devicesFor(model);
-    if (devices.length > 0)
-      return { ...plan, ...(await this.#leaseEach(model.name, count, devices)) };
+    if (devices.length > 0) {
+      const plan = unmeasuredPlan(model.config.instances);
+      return { ...plan, ...(await this.#leaseEach(model.name, plan.instances, devices)) };
+    }
+    const plan = await this.#options.planner.plan(toPlace);
     // A device that is not listed is the configuration's business: it may be there all the same.
-    const deviceIds = device === 'auto' ? [] : Array<number>(count).fill(device);
+    const deviceIds = device === 'auto' ? [] : Array<number>(plan.instances).fill(device);
     return { ...plan, deviceIds, release: async () => {} };
   }
 

@@ -108,7 +108,7 @@ export class VersionService {
         this.#runnerModel = profiles.informed(placed);
         return this.#runnerModel;
       },
-      place: () => placer.place(model),
+      place: (signal) => placer.place({ model, version, runnerEntry, signal }),
       onPlaced: (placement) => this.#onPlaced(placement),
       onError: (error) => this.#onNotPlaced(error),
       recycle: toRecyclePolicy(model.config.instances),

@@ -7,6 +7,7 @@ import {
   DeviceLeases,
   ExpirySweeper,
   Housekeeping,
+  InstancePlanStore,
   openBullQueue,
   PayloadStore,
   ProfileStore,
@@ -15,8 +16,10 @@ import {
 } from '@quern/queue';
 import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runtime';
 import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/service';
+import { availableCores } from './available-cores.ts';
 import { listGpus, visibleGpus } from './gpu-devices.ts';
 import { InstancePlacer } from './instance-placer.ts';
+import { InstancePlanner } from './instance-planner.ts';
 import { ModelService } from './model-service.ts';
 import { ProfileKeepers } from './profile-keepers.ts';
 import type { WorkerSettings } from './settings.ts';
@@ -81,6 +84,11 @@ export async function startWorker(
   lifecycle.defer('device leases', () => leases.close());
   const placer = new InstancePlacer({
     leases,
+    planner: new InstancePlanner({
+      store: new InstancePlanStore(redis),
+      cores: availableCores,
+      logger,
+    }),
     gpus: () =>
       visibleGpus({
         setting: settings.gpus,

@@ -1,3 +1,4 @@
+import { unmeasuredPlan } from '../plan/candidate-plans.ts';
 import { modelConfigSchema } from '../repository/model-config.ts';
 import { startRunner } from '../runner/runner.ts';
 import {
@@ -31,7 +32,7 @@ export async function inspectModel(
       version: 1,
       modelPath,
       executionProviders: config.executionProviders,
-      threads: config.instances.threads,
+      threads: unmeasuredPlan(config.instances).threads,
       maxBatchSize: config.batching.maxBatchSize,
       maxRowsPerPrediction: maxRowsPerPrediction(config),
       runTimeoutMs: config.runTimeoutMs,

@@ -31,7 +31,7 @@ export interface PlanChoice {
 }
 
 /** Rounds in which two layouts take turns. */
-const ROUNDS = 3;
+const ROUNDS = 6;
 /** More processes are more memory: they must bring this much. */
 const WORTH_MORE_PROCESSES = 1.05;
 

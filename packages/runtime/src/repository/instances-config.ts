@@ -5,13 +5,19 @@ const positiveInteger = z.number().int().positive();
 
 const expected = (text: string) => ({ error: `expected ${text}` });
 
-/** `instances` in model.yaml. */
-export const instancesSchema = z
+const countOrAuto = z.union(
+  [positiveInteger, z.literal('auto')],
+  expected('a positive integer or auto'),
+);
+
+const instancesObject = z
   .strictObject({
-    /** Loaded sessions, each in a process of its own. */
-    count: positiveInteger.default(1),
-    /** Threads that one session computes with. */
-    threads: positiveInteger.default(1),
+    /** Loaded sessions, each in a process of its own. `auto` measures what is best for the cores there are. */
+    count: countOrAuto.default(1),
+    /** Threads that one session computes with; `auto` as for `count`. */
+    threads: countOrAuto.default(1),
+    /** How long that measuring may take, at a start that finds no result of an earlier one. */
+    measureBudgetMs: positiveInteger.default(10_000),
     /** The CUDA device of every instance, by its number; `auto` leases the least loaded one for each. */
     device: z
       .union([z.number().int().nonnegative(), z.literal('auto')], expected('a number or auto'))
@@ -29,6 +35,14 @@ export const instancesSchema = z
       })
       .prefault({}),
   })
+  .prefault({});
+
+/** `instances` in model.yaml; the word `auto` is short for both of its numbers. */
+export const instancesSchema = z
+  .preprocess(
+    (value) => (value === 'auto' ? { count: 'auto', threads: 'auto' } : value),
+    instancesObject,
+  )
   .prefault({});
 export type InstancesConfig = z.infer<typeof instancesSchema>;
 

@@ -59,7 +59,8 @@ function describeIssue(issue: Issue): { path: Path; message: string }[] {
 /** The keys of the object schema at a path, looking through defaults and records. */
 function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
   const { def } = schema._zod as { def: SchemaDefinition };
-  if (def.innerType !== undefined) return knownKeys(def.innerType, path);
+  const inner = def.innerType ?? def.out;
+  if (inner !== undefined) return knownKeys(inner, path);
   const [first, ...rest] = path;
   if (first === undefined) return Object.keys(def.shape ?? {});
   const next = def.shape?.[String(first)] ?? def.valueType;
@@ -70,6 +71,8 @@ function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
 interface SchemaDefinition {
   readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
   readonly innerType?: z.core.$ZodType;
+  /** Of a schema with something done before it. */
+  readonly out?: z.core.$ZodType;
   readonly valueType?: z.core.$ZodType;
 }
 

@@ -17,6 +17,7 @@ export interface PackedBatch {
   readonly lane?: string;
   readonly inlineResultBytes?: number;
   readonly control?: true;
+  readonly controlRows?: number;
   readonly ids: readonly string[];
   readonly rows: readonly number[];
   readonly resultKeys: readonly string[];

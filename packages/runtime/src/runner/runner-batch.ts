@@ -16,6 +16,8 @@ export interface RunnerBatch {
    * if even that fails, the fault is the model's. Without `LoadedModel.canControl` nothing is run.
    */
   readonly control?: true;
+  /** Rows of a control run; to see how long they take. Default 1. */
+  readonly controlRows?: number;
 }
 
 /** One prediction of a batch. */

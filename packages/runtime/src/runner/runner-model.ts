@@ -1,4 +1,5 @@
 import type { ModelSignature } from '@quern/contract';
+import { unmeasuredPlan } from '../plan/candidate-plans.ts';
 import type { ConfigPositions } from '../repository/config-positions.ts';
 import type { RepositoryModel } from '../repository/load-repository.ts';
 import type { ExecutionProvider, ModelConfig } from '../repository/model-config.ts';
@@ -77,7 +78,7 @@ export function maxRowsPerPrediction({ batching }: Pick<ModelConfig, 'batching'>
   return batching.maxRowsPerPrediction ?? DEFAULT_MAX_PARTS * batching.maxBatchSize;
 }
 
-/** The runner's view of one version of a repository model. */
+/** The runner's view of one version of a repository model; with one thread where that is `auto`. */
 export function toRunnerModel(model: RepositoryModel, version: ModelVersion): RunnerModel {
   const { config } = model;
   return {
@@ -85,7 +86,7 @@ export function toRunnerModel(model: RepositoryModel, version: ModelVersion): Ru
     version: version.version,
     modelPath: version.modelPath,
     executionProviders: config.executionProviders,
-    threads: config.instances.threads,
+    threads: unmeasuredPlan(config.instances).threads,
     maxBatchSize: config.batching.maxBatchSize,
     maxRowsPerPrediction: maxRowsPerPrediction(config),
     runTimeoutMs: config.runTimeoutMs,

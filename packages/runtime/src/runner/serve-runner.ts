@@ -90,7 +90,7 @@ class RunnerServer {
     if (assembly !== undefined) return assembleParts(batch, assembly, signature, this.#payloads);
     if (batch.control === true) {
       progress.started = true;
-      const { inferenceMs } = await session.control(sequence);
+      const { inferenceMs } = await session.control(sequence, batch.controlRows ?? 1);
       return { outcomes: [], collateMs: 0, inferenceMs, splitMs: 0, storeMs: 0, paddingRatio: 0 };
     }
     const startedAtMs = performance.now();

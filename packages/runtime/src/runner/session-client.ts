@@ -51,9 +51,9 @@ export class SessionClient {
   }
 
   /** Queues a run of the warm-up's input; it gives no outputs. */
-  control(sequence: number): Promise<SessionRan> {
+  control(sequence: number, rows: number): Promise<SessionRan> {
     const ran = this.#answerTo(sequence);
-    this.#post({ kind: 'control', sequence });
+    this.#post({ kind: 'control', sequence, rows });
     return ran;
   }
 

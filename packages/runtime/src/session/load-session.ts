@@ -28,10 +28,10 @@ export interface LoadedSession {
     sequence: number,
   ): Promise<RawTensor[]>;
   /**
-   * Runs one row of the warm-up's input again, which is known to be good; nothing if there was none.
+   * Runs rows of the warm-up's input again, of which one is known to be good; nothing if there was none.
    * @throws Error as `run`
    */
-  control(sequence: number): Promise<void>;
+  control(sequence: number, rows: number): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -97,8 +97,8 @@ async function loadWith(
         ...warm.warnings,
       ],
     };
-    const control = async (sequence: number): Promise<void> => {
-      if (warm.knownGood !== undefined) await run(warm.knownGood(1), outputNames, sequence);
+    const control = async (sequence: number, rows: number): Promise<void> => {
+      if (warm.knownGood !== undefined) await run(warm.knownGood(rows), outputNames, sequence);
     };
     return { loaded, run, control, release: () => session.release() };
   } catch (error) {

@@ -5,7 +5,7 @@ import type { RawTensor } from './ort-tensors.ts';
 /** From the runner's main thread to its session thread. */
 export type ToSession =
   | { readonly kind: 'run'; readonly task: SessionTask }
-  | { readonly kind: 'control'; readonly sequence: number }
+  | { readonly kind: 'control'; readonly sequence: number; readonly rows: number }
   | { readonly kind: 'release' };
 
 /** One run: inputs whose buffers are handed over, and the outputs to give back. */

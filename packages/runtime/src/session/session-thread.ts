@@ -62,9 +62,9 @@ function runTask(session: LoadedSession, { sequence, inputs, outputs }: SessionT
   return answer(sequence, () => session.run(inputs, outputs, sequence));
 }
 
-function runControl(session: LoadedSession, sequence: number) {
+function runControl(session: LoadedSession, sequence: number, rows: number) {
   return answer(sequence, async () => {
-    await session.control(sequence);
+    await session.control(sequence, rows);
     return [];
   });
 }
@@ -75,7 +75,7 @@ try {
   port.on('message', (message: ToSession) => {
     last = last.then(async () => {
       if (message.kind === 'run') return runTask(session, message.task);
-      if (message.kind === 'control') return runControl(session, message.sequence);
+      if (message.kind === 'control') return runControl(session, message.sequence, message.rows);
       await session.release();
       port.close();
     });
