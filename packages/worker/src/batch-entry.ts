@@ -1,4 +1,5 @@
 import type { Entry } from '@quern/batcher';
+import { elementCount, parseLane } from '@quern/contract';
 import { partResultKey, type QueuedPrediction } from '@quern/queue';
 import type { RowRange } from '@quern/runtime';
 
@@ -42,12 +43,7 @@ export function partOf(prediction: QueuedPrediction, first: number, rows: number
   };
 }
 
-/** Elements of one row, by a lane's name: the extents of each input without its rows, `8x8;3`. */
+/** Elements of one row of all inputs, by a lane's name. */
 function elementsPerRow(lane: string): number {
-  let sum = 0;
-  for (const part of lane.split(';')) {
-    const [extents = ''] = part.split('=');
-    sum += extents.split('x').reduce((product, extent) => product * Number(extent || 1), 1);
-  }
-  return sum;
+  return parseLane(lane).reduce((sum, { extents }) => sum + elementCount(extents), 0);
 }
