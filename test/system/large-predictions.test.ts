@@ -128,6 +128,9 @@ describe('a batch that needs more memory than there is', () => {
       });
     }
     await worker.line(/Batches are kept within what memory has room for/);
+    const cap = await metric(/quern_worker_max_batch_elements\{[^}]*model="roomy"[^}]*\} (\d+)/);
+    expect(cap).toBeGreaterThanOrEqual(1);
+    expect(cap).toBeLessThanOrEqual(8);
     const faults = await metric(/quern_worker_run_faults_total\{[^}]*OUT_OF_MEMORY[^}]*\} (\d+)/);
     expect(faults).toBeGreaterThan(0);
 

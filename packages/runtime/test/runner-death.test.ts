@@ -58,6 +58,8 @@ describe('a process that dies', () => {
           code: 'RUNNER_CRASHED',
           started: true,
           retryable: true,
+          // So does the system with a process that takes too much memory.
+          maybeMemory: true,
           message: expect.stringContaining('loop:1 ended (signal SIGKILL'),
         },
       },

@@ -3,18 +3,21 @@ import type { RunnerBatch, RunnerBatchResult } from '@quern/runtime';
 import { RunnerFault } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import type { BatchRunner } from './execute-batch.ts';
+import type { VersionMeter } from './version-meter.ts';
 
 /**
- * What batches of a version may cost; a change is logged.
+ * What batches of a version may cost; a change is logged and shown.
  * @param logger with the labels of the version
  */
 export function memoryCapFor(
   { maxBatchElements }: { readonly maxBatchElements: number | null },
-  logger: Logger,
+  { logger, meter }: { readonly logger: Logger; readonly meter: Pick<VersionMeter, 'memoryCap'> },
 ): MemoryCap {
+  if (maxBatchElements !== null) meter.memoryCap(maxBatchElements);
   return new MemoryCap({
     maxElements: maxBatchElements ?? undefined,
     onChange: (maxElements) => {
+      meter.memoryCap(maxElements);
       if (maxElements < Number.POSITIVE_INFINITY) {
         logger.warn({ maxElements }, 'Batches are kept within what memory has room for');
       } else {

@@ -135,6 +135,13 @@ export class VersionMeter {
     this.#metrics.readyInstances.set(this.#labels, ready);
   }
 
+  /** A batch may cost so much now; Infinity: it is not limited. */
+  memoryCap(elements: number): void {
+    const { maxBatchElements } = this.#metrics;
+    if (elements === Number.POSITIVE_INFINITY) maxBatchElements.remove(this.#labels);
+    else maxBatchElements.set(this.#labels, elements);
+  }
+
   /** The figures since the worker started. */
   snapshot(): VersionStats {
     const used = this.#batchRows.findLastIndex((batches) => batches > 0) + 1;

@@ -136,7 +136,10 @@ export class VersionService {
       onError: (error) => logger.warn({ ...this.#labels, err: error }, 'Quarantine unavailable'),
     });
     const { batching } = model.config;
-    this.#memoryCap = memoryCapFor(batching, logger.child(this.#labels));
+    this.#memoryCap = memoryCapFor(batching, {
+      logger: logger.child(this.#labels),
+      meter,
+    });
     this.#runs = new PredictionRuns({
       mode: batching.mode,
       runner: this.#pool,

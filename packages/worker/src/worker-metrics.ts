@@ -20,6 +20,7 @@ export interface WorkerMetrics {
   /** `reason` is memory or age. */
   readonly recycled: Counter<'model' | 'version' | 'reason'>;
   readonly readyInstances: Gauge<'model' | 'version'>;
+  readonly maxBatchElements: Gauge<'model' | 'version'>;
 }
 
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
@@ -105,6 +106,12 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     readyInstances: new Gauge({
       name: 'quern_worker_ready_instances',
       help: 'Loaded instances that can run.',
+      labelNames: version,
+      registers,
+    }),
+    maxBatchElements: new Gauge({
+      name: 'quern_worker_max_batch_elements',
+      help: 'What a batch may cost, in rows x elements of a row; absent while nothing limits it.',
       labelNames: version,
       registers,
     }),
