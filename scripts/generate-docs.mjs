@@ -1,16 +1,24 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { apiSettings } from '@quern/api';
+import { ApiMetrics, apiSettings } from '@quern/api';
 import { ERROR_CATALOGUE } from '@quern/contract';
 import { dashboardSettings } from '@quern/dashboard';
-import { workerSettings } from '@quern/worker';
+import { createMetricsRegistry } from '@quern/service';
+import { createWorkerMetrics, workerSettings } from '@quern/worker';
 import { errorsPage } from './docs/errors-page.mjs';
+import { metricsPage } from './docs/metrics-page.mjs';
 import { settingsPage } from './docs/settings-page.mjs';
 import { inRoot } from './setup/repository.mjs';
 
 // `npm run docs` writes the pages that are made from code; with --check it only compares them.
 const services = { api: apiSettings, worker: workerSettings, dashboard: dashboardSettings };
+// What they count is of no interest here: the API's queues are never asked.
+const metrics = {
+  API: metricsOf((registry) => new ApiMetrics(registry, undefined)),
+  Worker: metricsOf(createWorkerMetrics),
+};
 const pages = [
   { path: 'docs/errors.md', text: errorsPage(ERROR_CATALOGUE) },
+  { path: 'docs/metrics.md', text: metricsPage(metrics) },
   { path: 'docs/settings.md', text: settingsPage(services) },
 ];
 const isCheck = process.argv.includes('--check');
@@ -26,4 +34,10 @@ for (const { path, text } of pages) {
     writeFileSync(file, text);
     process.stdout.write(`${path} written\n`);
   }
+}
+
+function metricsOf(register) {
+  const registry = createMetricsRegistry('docs');
+  register(registry);
+  return registry.getMetricsAsArray().filter(({ name }) => name.startsWith('quern_'));
 }

@@ -76,8 +76,8 @@ it('fails an input that kills the runner alone among 63 good ones, and refuses i
     metrics: { attempts: 2 },
   });
   const worker = onlyWorker();
-  expect(await metricOn(worker, 'quern_worker_quarantines_total')).toBe(1);
-  expect(await metricOn(worker, 'quern_worker_bisected_total')).toBe(1);
+  expect(await metricOn(worker, 'quern_worker_quarantined_inputs_total')).toBe(1);
+  expect(await metricOn(worker, 'quern_worker_bisected_batches_total')).toBe(1);
   expect(await versionOn(worker)).toEqual({ version: 1, state: 'ready' });
 
   const refused = await stack.post('/v1/models/add/predictions', { input: KILLER });

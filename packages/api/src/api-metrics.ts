@@ -13,6 +13,7 @@ const CLIENT_GONE = 499;
 export class ApiMetrics {
   readonly accepted: Counter<'model'>;
   readonly rejected: Counter<'model' | 'code'>;
+  readonly expired: Counter<'model'>;
   readonly #registry: Registry;
   readonly #queue: PredictionQueue;
   readonly #requests: Counter<'method' | 'route' | 'status'>;
@@ -49,6 +50,12 @@ export class ApiMetrics {
       name: 'quern_predictions_rejected_total',
       help: 'Predictions that were refused; the model is empty if it is unknown.',
       labelNames: ['model', 'code'],
+      registers,
+    });
+    this.expired = new Counter({
+      name: 'quern_predictions_expired_total',
+      help: 'Predictions that waited in Redis when their deadline came, and were ended by this process.',
+      labelNames: ['model'],
       registers,
     });
     const gauge = (name: string, help: string) =>

@@ -44,6 +44,7 @@ const COMPRESS_FROM_BYTES = 2048;
 export function buildApp(deps: AppDeps): Express {
   const { queue, logger } = deps;
   const metrics = new ApiMetrics(deps.registry, queue);
+  queue.onExpired((model, predictions) => metrics.expired.inc({ model }, predictions));
   const routeDeps: RouteDeps = {
     queue,
     metrics,

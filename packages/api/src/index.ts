@@ -1,3 +1,4 @@
+export { ApiMetrics } from './api-metrics.ts';
 export { type AppDeps, buildApp } from './app.ts';
 export { modelListSchema, modelSchema, type WireModel } from './model-to-wire.ts';
 export { type OpenApiDocument, openApiDocument } from './openapi-document.ts';

@@ -36,6 +36,14 @@ test('counts accepted and refused predictions by known models', async () => {
   expect(await rejected('', 'MODEL_NOT_FOUND')).toBe(1);
 });
 
+test('counts what expired while it waited', async () => {
+  const body = { input: { n: [1] }, timeout_ms: 1 };
+  await api.call('POST', '/v1/models/exact/predictions', { body });
+  await eventually(async () => {
+    expect(await api.metric('quern_predictions_expired_total', { model: 'exact' })).toBe(1);
+  });
+});
+
 test('shows the queues as they are at the scrape', async () => {
   const before = await api.metric('quern_queue_waiting', { model: 'pair' });
   const id = 'to-cancel';

@@ -63,6 +63,7 @@ export class PredictionQueue {
   readonly #hub: ReplyHub;
   readonly #sweeper: ExpirySweeper;
   readonly #profiles: ProfileStore;
+  readonly #expiryListeners = new Set<(model: string, predictions: number) => void>();
   readonly #waits = new Set<PredictionWait>();
   #closing: Promise<void> | undefined;
 
@@ -87,6 +88,9 @@ export class PredictionQueue {
       redis,
       models: () => this.registry.models().map(({ name }) => name),
       onError,
+      onExpired: (model, predictions) => {
+        for (const listener of this.#expiryListeners) listener(model, predictions);
+      },
     });
     this.#quarantine = new QuarantineWatch({ redis, subscriber, onError });
   }
@@ -336,6 +340,11 @@ export class PredictionQueue {
       await this.#quarantine.refresh();
       return lifted;
     });
+  }
+
+  /** Calls back whenever this process has ended predictions at their deadlines. */
+  onExpired(listener: (model: string, predictions: number) => void): void {
+    this.#expiryListeners.add(listener);
   }
 
   /** What is stored of the run times of a model's versions, what was saved last first. */

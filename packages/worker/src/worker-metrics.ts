@@ -3,9 +3,11 @@ import { Counter, DURATION_BUCKETS_SECONDS, Gauge, Histogram, type Registry } fr
 
 const RATIO_BUCKETS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
-/** The worker's metrics; all are labelled by model and version. */
+/** The worker's metrics, labelled by model and version. */
 export interface WorkerMetrics {
   readonly predictions: Counter<'model' | 'version' | 'outcome'>;
+  /** In Redis, before a worker took them. */
+  readonly expired: Counter<'model'>;
   readonly dispatches: Counter<'model' | 'version' | 'reason'>;
   readonly batchRows: Histogram<'model' | 'version'>;
   readonly fillRatio: Histogram<'model' | 'version'>;
@@ -31,6 +33,12 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       name: 'quern_worker_predictions_total',
       help: 'Predictions that left this worker, by outcome: succeeded, an error code, or returned.',
       labelNames: [...version, 'outcome'],
+      registers,
+    }),
+    expired: new Counter({
+      name: 'quern_predictions_expired_total',
+      help: 'Predictions that waited in Redis when their deadline came, and were ended by this process.',
+      labelNames: ['model'],
       registers,
     }),
     dispatches: new Counter({
@@ -74,13 +82,13 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       registers,
     }),
     bisected: new Counter({
-      name: 'quern_worker_bisected_total',
+      name: 'quern_worker_bisected_batches_total',
       help: 'Failed batches that were taken apart to find the predictions at fault.',
       labelNames: version,
       registers,
     }),
     quarantines: new Counter({
-      name: 'quern_worker_quarantines_total',
+      name: 'quern_worker_quarantined_inputs_total',
       help: 'Inputs put in quarantine because they had twice ended the process of the model.',
       labelNames: version,
       registers,

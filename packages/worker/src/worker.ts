@@ -141,7 +141,12 @@ export async function startWorker(
   housekeeping.start();
 
   const names = services.map(({ name }) => name);
-  const sweeper = new ExpirySweeper({ redis, models: () => names, onError });
+  const sweeper = new ExpirySweeper({
+    redis,
+    models: () => names,
+    onError,
+    onExpired: (model, predictions) => workerMetrics.expired.inc({ model }, predictions),
+  });
   lifecycle.defer('deadlines', () => sweeper.close());
   sweeper.start();
 
