@@ -56,13 +56,14 @@ describe('stopping', () => {
 test('a caller that hangs up ends its wait, and is counted as gone', async () => {
   const controller = new AbortController();
   const headers = { prefer: 'wait=60' };
-  const call = api.call('POST', CREATE, { body: INPUT, headers, signal: controller.signal });
+  const body = { ...INPUT, id: 'asked-for-later' };
+  const call = api.call('POST', CREATE, { body, headers, signal: controller.signal });
   await eventually(async () => (await api.countWaiting()) === 1);
   controller.abort();
   await expect(call).rejects.toThrow();
   const labels = { method: 'POST', route: '/v1/models/{model}/predictions', status: '499' };
   await eventually(async () => (await api.metric('quern_http_requests_total', labels)) === 1);
-  // What was accepted goes on without its caller.
+  // What was accepted under an id of the caller's goes on without it.
   const worker = await startEchoWorker(api.redisServer.url, 'pair');
   const { json } = await api.call('GET', '/v1/predictions');
   const [prediction] = (json as { results: { id: string }[] }).results;
