@@ -34,6 +34,8 @@ const TELLS = {
   quern_worker_batch_padding_ratio: 'Work thrown away. High: finer buckets would help.',
   quern_worker_phase_seconds:
     'Where time goes. `queue` far above `inference`: more workers; `collate` or `store` near `inference`: payloads are large.',
+  quern_worker_max_batch_elements:
+    'Present: a batch ran out of memory, and they are smaller since. Lower `maxBatchSize` if it stays.',
   quern_worker_reruns_total:
     'The cost of finding bad inputs. It should be small beside the batches.',
   quern_worker_bisected_batches_total: 'How often some input makes a whole batch fail.',
