@@ -1,4 +1,4 @@
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type ConfigPositions, configPositions } from './config-positions.ts';
 import { type ModelConfig, modelConfigSchema } from './model-config.ts';
@@ -44,6 +44,10 @@ export function parseModelConfig(text: string, model: string, file: string): Par
 }
 
 function describeIssue(issue: Issue): { path: Path; message: string }[] {
+  if (issue.code === 'invalid_key') {
+    const message = issue.issues[0]?.message ?? issue.message;
+    return [{ path: issue.path, message }];
+  }
   if (issue.code !== 'unrecognized_keys') {
     return [{ path: issue.path, message: issue.message.replace(/^Invalid input: /, '') }];
   }
@@ -78,15 +82,21 @@ interface SchemaDefinition {
 
 /** Where the key at a path stands; of a missing one, where its parent starts. */
 function offsetOf(document: Document, path: Path): number {
-  const key = path.at(-1);
-  const parent = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;
-  if (isMap(parent)) {
-    const pair = parent.items.find(({ key: node }) => isScalar(node) && String(node.value) === key);
-    if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? 0;
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
+  for (const step of path) {
+    if (isSeq(node)) {
+      node = node.items[Number(step)];
+      if (isNode(node)) offset = node.range?.[0] ?? offset;
+    } else if (isMap(node)) {
+      // A key that YAML reads as a number (`1: ...`) is a text in the value that was parsed.
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === step);
+      if (pair === undefined) break;
+      if (isNode(pair.key)) offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    }
   }
-  const node = document.getIn(path, true);
-  if (isNode(node)) return node.range?.[0] ?? 0;
-  return path.length === 0 ? 0 : offsetOf(document, path.slice(0, -1));
+  return offset;
 }
 
 function position(lines: LineCounter, offset: number): { line: number; column: number } {

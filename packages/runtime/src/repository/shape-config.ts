@@ -15,15 +15,20 @@ const batchAxis = z.union([z.number().int().nonnegative(), z.literal('none')], {
   error: 'expected the number of an axis, counted from 0, or none',
 });
 
+const BUCKETS = 'expected auto, or rising lengths such as [16, 32, 64]';
+
 const buckets = z.union(
   [
     z
       .array(z.number().int().positive())
       .nonempty()
-      .refine((lengths) => lengths.every((length, i) => i === 0 || length > (lengths[i - 1] ?? 0))),
+      .refine(
+        (lengths) => lengths.every((length, i) => i === 0 || length > (lengths[i - 1] ?? 0)),
+        { error: BUCKETS },
+      ),
     z.literal('auto'),
   ],
-  { error: 'expected auto, or rising lengths such as [16, 32, 64]' },
+  { error: BUCKETS },
 );
 
 const paddedAxis = z

@@ -32,20 +32,24 @@ export function splitOutputs(
   entries: readonly EntryShare[],
   signature: SplitSignature,
 ): Uint8Array[] {
-  const axes = new Map(outputs.map(({ name }) => [name, outputAxis(signature, name)]));
+  const ran = outputs.map((output) => ({ output, axis: outputAxis(signature, output.name) }));
   const totalRows = entries.reduce((sum, entry) => sum + entry.rows, 0);
-  for (const output of outputs) assertRows(output, axes.get(output.name) ?? null, totalRows);
+  for (const { output, axis } of ran) assertRows(output, axis, totalRows);
   let firstRow = 0;
   const shares = entries.map((entry) => {
     const range = { first: firstRow, count: entry.rows, of: totalRows };
     firstRow += entry.rows;
-    return wanted(outputs, entry).map((output) => {
-      const cuts = entry.cuts?.filter((cut) => cut.output === output.name) ?? [];
-      return takeShare(output, axes.get(output.name) ?? null, range, cuts);
-    });
+    const { cuts = NO_CUTS } = entry;
+    const share: Tensor[] = [];
+    for (const { output, axis } of ran) {
+      if (wantsOutput(entry, output.name)) share.push(takeShare(output, axis, range, cuts));
+    }
+    return share;
   });
   return encodeShares(shares);
 }
+
+const NO_CUTS: readonly OutputCut[] = [];
 
 /** What of a signature says how outputs are taken apart. */
 export type SplitSignature = Pick<ModelSignature, 'batchable' | 'outputs'>;
@@ -54,10 +58,6 @@ export type SplitSignature = Pick<ModelSignature, 'batchable' | 'outputs'>;
 function outputAxis({ batchable, outputs }: SplitSignature, name: string): BatchAxis {
   if (!batchable) return null;
   return batchAxisOf(outputs.find((spec) => spec.name === name) ?? {});
-}
-
-function wanted(outputs: readonly RawTensor[], entry: EntryShare): RawTensor[] {
-  return outputs.filter((output) => wantsOutput(entry, output.name));
 }
 
 /** Encodes shares one by one, or all after the pattern of the first where they are alike. */
@@ -76,11 +76,15 @@ function encodeShares(shares: readonly (readonly Tensor[])[]): Uint8Array[] {
 function isAlike(share: readonly Tensor[], first: readonly Tensor[]): boolean {
   return (
     share.length === first.length &&
-    share.every(
-      ({ name, shape }, index) =>
-        name === first[index]?.name &&
-        shape.every((extent, axis) => extent === first[index]?.shape[axis]),
-    )
+    share.every(({ name, shape }, index) => {
+      const other = first[index];
+      if (other === undefined || name !== other.name) return false;
+      // Plain loops here and above: this is done for every output of every prediction.
+      for (let axis = 0; axis < shape.length; axis++) {
+        if (shape[axis] !== other.shape[axis]) return false;
+      }
+      return true;
+    })
   );
 }
 
@@ -108,12 +112,13 @@ function takeShare(
   output: RawTensor,
   axis: BatchAxis,
   range: RowRange,
-  cuts: readonly OutputCut[],
+  allCuts: readonly OutputCut[],
 ): Tensor {
-  if (cuts.length === 0) {
-    if (axis === null) return toTensor(output);
+  if (allCuts.length === 0) {
     if (axis === 0) return takeRows(output, range);
+    if (axis === null) return toTensor(output);
   }
+  const cuts = allCuts.filter((cut) => cut.output === output.name);
   for (const cut of cuts) assertCut(output, cut);
   const start = output.shape.map((_, at) => (at === axis ? range.first : 0));
   const extent = output.shape.map((whole, at) => {
