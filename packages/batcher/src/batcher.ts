@@ -12,6 +12,7 @@ import { LaneProfiles } from './lane-profiles.ts';
 import { MemoryCap, runCost } from './memory-cap.ts';
 import { QueuedEntry } from './queued-entry.ts';
 import { assertSettings, type BatchingSettings } from './settings.ts';
+import { OWN_DEVICE, type TurnGate } from './turn-gate.ts';
 import { WakeUp } from './wake-up.ts';
 
 type RunDecision<P, R> = Extract<Decision<Lane<P, R>, InstanceSlot<P, R>>, { kind: 'run' }>;
@@ -43,6 +44,8 @@ export interface BatcherOptions<P, R> {
    * @default nothing is known
    */
   readonly profiles?: LaneProfiles;
+  /** Asked before each batch; by default every instance has its device to itself. */
+  readonly turns?: TurnGate;
   /** Must not throw. */
   readonly onBatch?: (formed: BatchFormed<P>) => void;
   /**
@@ -81,6 +84,7 @@ export class Batcher<P, R> {
   readonly memoryCap: MemoryCap;
   readonly #run: BatcherOptions<P, R>['run'];
   readonly #onBatch: BatcherOptions<P, R>['onBatch'];
+  readonly #turns: TurnGate;
   readonly #clock: Clock;
   readonly #settings: BatchingSettings;
   readonly #counters = new BatcherCounters();
@@ -100,6 +104,7 @@ export class Batcher<P, R> {
     this.#clock = options.clock;
     this.#run = options.run;
     this.#onBatch = options.onBatch;
+    this.#turns = options.turns ?? OWN_DEVICE;
     this.memoryCap = options.memoryCap ?? new MemoryCap();
     this.profiles = options.profiles ?? new LaneProfiles();
     this.#wakeUp = new WakeUp(options.clock, () => this.#formBatches());
@@ -150,6 +155,11 @@ export class Batcher<P, R> {
     return Math.min(this.#settings.maxBatchSize, this.memoryCap.rowsWithin(elementsPerRow));
   }
 
+  /** To be called when the gate may grant a turn that it refused. */
+  wake(): void {
+    this.#wakeUp.soon();
+  }
+
   /** Accepts nothing more; resolves when nothing is queued and no batch is running. */
   drain({ queued = 'return' }: DrainOptions = {}): Promise<void> {
     if (this.#state === 'open') this.#state = 'draining';
@@ -163,6 +173,7 @@ export class Batcher<P, R> {
     this.#state = 'closed';
     this.#dropAll('closed');
     this.#wakeUp.cancel();
+    this.#turns.withdraw();
     return this.#whenDrained();
   }
 
@@ -185,6 +196,7 @@ export class Batcher<P, R> {
     const nowMs = this.#clock.nowMs();
     for (const queued of this.#queue.takeExpired(nowMs)) this.#drop(queued, 'expired');
     let untilMs: number | undefined;
+    let waitsForTurn = false;
     while (this.#queue.entries > 0) {
       const decision = decide(nowMs, {
         lanes: this.#queue.lanes,
@@ -198,8 +210,13 @@ export class Batcher<P, R> {
         untilMs = decision.untilMs;
         break;
       }
+      const { state } = decision.instance;
+      const mayRun = state === 'idle' ? this.#turns.start() : this.#turns.mayPrefetch();
+      waitsForTurn = !mayRun && state === 'idle';
+      if (!mayRun) break;
       this.#dispatch(nowMs, decision);
     }
+    if (!waitsForTurn) this.#turns.withdraw();
     this.#wakeUp.at(Math.min(untilMs ?? Infinity, this.#queue.expiryDueAtMs));
     this.#checkDrained();
   }
@@ -208,7 +225,10 @@ export class Batcher<P, R> {
     const { lane, instance: slot } = decision;
     const maxRows = Math.min(decision.maxRows, this.memoryCap.rowsWithin(lane.elementsPerRow));
     const { queued, capped } = this.#takeBatch(nowMs, decision, maxRows);
-    if (queued.length === 0) return;
+    if (queued.length === 0) {
+      if (slot.state === 'idle') this.#turns.end();
+      return;
+    }
     let rows = 0;
     for (const { entry } of queued) rows += entry.rows;
     const batch: Batch<P> = {
@@ -274,7 +294,7 @@ export class Batcher<P, R> {
       result = { outcomes: inFlight.queued.map(() => outcome) };
     }
     const allSucceeded = this.#settle(inFlight, result);
-    this.#release(inFlight, allSucceeded && (result.timeIsTypical ?? true));
+    this.#release(inFlight, allSucceeded && (result.timeIsTypical ?? true), result.deviceMs);
   }
 
   /** Settles each entry; true if all succeeded. */
@@ -293,7 +313,7 @@ export class Batcher<P, R> {
     return failed === 0;
   }
 
-  #release(inFlight: InFlightBatch<P, R>, learn: boolean): void {
+  #release(inFlight: InFlightBatch<P, R>, learn: boolean, deviceMs?: number): void {
     const { batch, slot } = inFlight;
     this.#counters.batchEnded(batch);
     const runMs = slot.release(inFlight, this.#clock.nowMs());
@@ -301,6 +321,8 @@ export class Batcher<P, R> {
     if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
     if (learn) this.memoryCap.succeeded(runCost(batch.entries), this.#clock.nowMs());
     this.#slots.forgetIfGone(slot);
+    this.#turns.charge(deviceMs ?? runMs ?? 0);
+    if (slot.state === 'idle') this.#turns.end();
     // With less than a batch waiting, those whose results come now may bring more at once.
     if (this.#queue.rows >= this.#settings.maxBatchSize) this.#formBatches();
     else this.#wakeUp.soon();

@@ -97,4 +97,10 @@ export interface BatchResult<R> {
    * @default true
    */
   readonly timeIsTypical?: boolean;
+  /**
+   * How long the device was busy with it.
+   *
+   * @default as long as the instance was
+   */
+  readonly deviceMs?: number;
 }

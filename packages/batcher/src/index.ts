@@ -24,4 +24,5 @@ export { PRIORITY_HANDICAP_MS } from './queued-entry.ts';
 export { RunProfile, type RunProfileSnapshot, type RunSample } from './run-profile.ts';
 export { type BatchingMode, type BatchingSettings, requiredConcurrency } from './settings.ts';
 export type { InstanceView, LaneView, ProfileView, Situation } from './situation.ts';
+export type { TurnGate } from './turn-gate.ts';
 export { VirtualClock } from './virtual-clock.ts';

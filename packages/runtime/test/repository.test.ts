@@ -57,6 +57,7 @@ describe('a models folder', () => {
             count: 1,
             threads: 1,
             measureBudgetMs: 10_000,
+            weight: 1,
             device: 'auto',
             recycle: { maxMemoryGrowthMb: 'auto', maxAgeMinutes: 'off' },
           },
@@ -197,7 +198,7 @@ describe('a problem names file, line, column, key and remedy', () => {
   test('a key that is like none', async () => {
     const problems = await problemsOfYaml('instances: {gpus: 2}');
     expect(problems).toEqual([
-      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, measureBudgetMs, device, recycle',
+      'm/model.yaml:1:13: instances.gpus: unknown key; expected one of count, threads, measureBudgetMs, device, weight, recycle',
     ]);
   });
 

@@ -10,6 +10,7 @@ import {
 } from '@quern/queue';
 import type { RepositoryModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
+import type { DeviceTurns } from './device-turns.ts';
 import type { QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer } from './instance-placer.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
@@ -30,6 +31,7 @@ export interface ModelServiceOptions {
   readonly metrics: WorkerMetrics;
   readonly quarantine: QuarantineAccess;
   readonly profiles: (version: number) => ProfileKeeper;
+  readonly turns: DeviceTurns;
   readonly logger: Logger;
   readonly onChange: () => void;
 }
@@ -70,6 +72,7 @@ export class ModelService {
           meter: this.#meterOf(version.version),
           quarantine: options.quarantine,
           profiles: options.profiles(version.version),
+          turns: options.turns,
           logger,
           removeResults: (keys) => this.#removeResults(payloads, keys),
           onChange: () => this.#onVersionChange(),

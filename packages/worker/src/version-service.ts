@@ -29,6 +29,8 @@ import {
 } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import type { BatchMember } from './batch-entry.ts';
+import { deviceOf } from './device-of.ts';
+import type { DeviceTurns } from './device-turns.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer, Placement } from './instance-placer.ts';
@@ -52,6 +54,7 @@ export interface VersionServiceOptions {
   readonly meter: VersionMeter;
   readonly quarantine: QuarantineAccess;
   readonly profiles: ProfileKeeper;
+  readonly turns: DeviceTurns;
   readonly logger: Logger;
   /** Removes results that are not needed any more. */
   readonly removeResults: (keys: readonly string[]) => Promise<void>;
@@ -250,24 +253,35 @@ export class VersionService {
   #makeBatcher(loaded: LoadedModel): Batcher<BatchMember, JobResult> {
     const { batching } = this.#options.model.config;
     const isBatchable = loaded.signature.batchable;
-    return new Batcher<BatchMember, JobResult>({
+    const batcher = new Batcher<BatchMember, JobResult>({
       settings: isBatchable ? batching : { ...batching, mode: 'off', maxBatchSize: 1 },
       instances: 0,
       clock: realClock,
       profiles: this.#profiles ?? new LaneProfiles(),
       memoryCap: this.#memoryCap,
       run: (batch) => this.#runBatch(batch, loaded),
+      turns: this.#options.turns.join({
+        ...deviceOf(
+          this.#options.model,
+          loaded.executionProvider,
+          this.#placement ?? { threads: this.#runnerModel.threads, deviceIds: [] },
+          this.#options.turns.cores,
+        ),
+        onTurn: () => batcher.wake(),
+      }),
       onBatch: ({ batch, fillRatio }) => this.#options.meter.formed(batch.reason, fillRatio),
     });
+    return batcher;
   }
 
-  #runBatch(
+  async #runBatch(
     batch: Batch<BatchMember>,
     { executionProvider }: LoadedModel,
   ): Promise<BatchResult<JobResult>> {
     this.#lastBatch += 1;
     const { elementsPerRow } = runCost(batch.entries);
-    return executeBatch(batch, {
+    let deviceMs: number | undefined;
+    const result = await executeBatch(batch, {
       runner: watchMemory(this.#pool, this.#memoryCap, elementsPerRow, realClock),
       batchId: `${this.#options.workerId}.${this.version}.${this.#lastBatch}`,
       executionProvider,
@@ -275,10 +289,14 @@ export class VersionService {
       guard: this.#guard,
       ...(this.#health.canControl && { control: () => this.#health.control() }),
       isModelBroken: () => this.#health.isBroken(),
-      onRun: (ran) => this.#recordRun(ran),
+      onRun: (ran) => {
+        deviceMs = (deviceMs ?? 0) + ran.inferenceMs;
+        this.#recordRun(ran);
+      },
       onFault: (error) => this.#recordFault(error),
       onReruns: (reruns) => this.#options.meter.reran(reruns),
     });
+    return deviceMs === undefined ? result : { ...result, deviceMs };
   }
 
   #recordRun(ran: RanBatch): void {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { realClock } from '@quern/batcher';
 import type { ServedModel, WorkerRecord } from '@quern/contract';
 import {
   CancelListener,
@@ -17,6 +18,7 @@ import {
 import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runtime';
 import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/service';
 import { availableCores } from './available-cores.ts';
+import { DeviceTurns } from './device-turns.ts';
 import { listGpus, visibleGpus } from './gpu-devices.ts';
 import { InstancePlacer } from './instance-placer.ts';
 import { InstancePlanner } from './instance-planner.ts';
@@ -97,6 +99,7 @@ export async function startWorker(
         list: listGpus,
       }),
   });
+  const turns = new DeviceTurns(realClock, await availableCores());
   const services = scan.models.map(
     (model) =>
       new ModelService({
@@ -110,6 +113,7 @@ export async function startWorker(
         metrics: workerMetrics,
         quarantine: { watch, payloads: new PayloadStore(redis) },
         profiles: (version) => keepers.of(model.name, version),
+        turns,
         logger,
         onChange: () => void publisher?.publish().catch(onError),
       }),

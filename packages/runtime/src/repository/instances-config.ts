@@ -22,6 +22,8 @@ const instancesObject = z
     device: z
       .union([z.number().int().nonnegative(), z.literal('auto')], expected('a number or auto'))
       .default('auto'),
+    /** Share of a device's time, relative to the other models that run on it. */
+    weight: z.number().positive().max(1000).default(1),
     /** When an instance is replaced although it works; its successor is warm before it goes. */
     recycle: z
       .strictObject({
