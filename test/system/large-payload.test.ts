@@ -42,11 +42,11 @@ it('keeps the payloads out of the job', async () => {
   const { client } = running.redis;
   const job = await client.hgetall(`quern:{wide}:wide:${id}`);
   expect(JSON.stringify(job).length).toBeLessThan(JOB_LIMIT_BYTES);
-  const result = JSON.parse(job['returnvalue'] ?? '{}') as { bytes: number; outputKey: string };
+  const result = JSON.parse(job['returnvalue'] ?? '{}') as { bytes: number; key: string };
   expect(result.bytes).toBeGreaterThan(BYTES);
-  expect(await client.strlen(result.outputKey)).toBe(result.bytes);
+  expect(await client.strlen(result.key)).toBe(result.bytes);
   // The result ends with its retention, were it never read.
-  expect(await client.pttl(result.outputKey)).toBeGreaterThan(0);
+  expect(await client.pttl(result.key)).toBeGreaterThan(0);
 });
 
 it('removes the input once it is not needed any more', async () => {

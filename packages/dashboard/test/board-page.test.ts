@@ -84,7 +84,7 @@ describe.skipIf(noBrowserReason !== undefined)(
       expect(text).toMatch(/batchReason:\s*"full"/);
       expect(text).toMatch(/queueTimeMs:\s*7.25/);
       expect(text).toMatch(/inferenceTimeMs:\s*31.5/);
-      expect(text).toMatch(/outputSize:\s*"2.5 MB"/);
+      expect(text).toMatch(/outputSize:\s*"108 B"/);
       await shows('Throughput (jobs / min)');
     });
 

@@ -1,4 +1,4 @@
-import { type JobData, jobDataSchema } from '@quern/queue';
+import { type JobData, jobDataSchema, packResult } from '@quern/queue';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatBytes, summarizeData, summarizeResult, titleOf } from '../src/board/job-summary.ts';
@@ -48,7 +48,7 @@ describe('the data of a prediction', () => {
 
 describe('the result of a prediction', () => {
   test('shows its batch, its times and where the output is', () => {
-    expect(summarizeResult(RESULT)).toEqual({
+    expect(summarizeResult(packResult(RESULT))).toEqual({
       batchId: 'batch-17',
       batchRows: 12,
       batchPredictions: 5,
@@ -60,14 +60,16 @@ describe('the result of a prediction', () => {
       storeTimeMs: 1.1,
       executionProvider: 'webgpu',
       started: '2026-01-02T03:04:05.000Z',
-      outputSize: '2.5 MB',
+      outputSize: '108 B',
       outputStored: 'in the job',
     });
   });
 
   test('names the key of a large output', () => {
     const { output: _, ...rest } = RESULT;
-    expect(summarizeResult({ ...rest, outputKey: 'quern:{m}:result:1' })).toMatchObject({
+    const large = { ...rest, bytes: 2_500_000, outputKey: 'quern:{m}:result:1' };
+    expect(summarizeResult(packResult(large))).toMatchObject({
+      outputSize: '2.5 MB',
       outputStored: 'under quern:{m}:result:1',
     });
   });
@@ -75,7 +77,11 @@ describe('the result of a prediction', () => {
 
 test('a title sums a job up', () => {
   expect(titleOf({ name: 'digits:3', data: DATA })).toBe('digits:3 · 2 rows');
-  const title = titleOf({ name: 'digits:3', data: { ...DATA, rows: 1 }, returnvalue: RESULT });
+  const title = titleOf({
+    name: 'digits:3',
+    data: { ...DATA, rows: 1 },
+    returnvalue: packResult(RESULT),
+  });
   expect(title).toBe('digits:3 · 1 row · in a batch of 12 · 31.5 ms');
   expect(titleOf({ name: 'by-hand', data: 7 })).toBe('by-hand');
 });

@@ -40,7 +40,7 @@ export const RESULT: JobResult = {
   splitTimeMs: 0.2,
   storeTimeMs: 1.1,
   executionProvider: 'webgpu',
-  bytes: 2_500_000,
+  bytes: 108,
   output: Buffer.from(
     encodeTensors([{ name: 'y', datatype: 'FP32', shape: [1, 1], data: new Uint8Array(4) }]),
   ).toString('base64'),

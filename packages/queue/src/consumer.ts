@@ -11,7 +11,8 @@ import type { Redis } from 'ioredis';
 import { canceledError } from './cancellation.ts';
 import { CancellationWatch } from './cancellation-watch.ts';
 import { expiredError } from './expiry-sweep.ts';
-import { type JobResult, jobDataSchema, reasonFromError } from './job-record.ts';
+import { jobDataSchema, reasonFromError } from './job-record.ts';
+import { type JobResult, packResult, type StoredResult } from './job-result.ts';
 import { bullKey, bullPrefix } from './keys.ts';
 import { PriorityLifter } from './priority-lifter.ts';
 import { type QueuedPrediction, queuedPrediction } from './queued-prediction.ts';
@@ -123,13 +124,13 @@ export class Consumer {
     this.#held.get(id)?.cancel();
   }
 
-  async #process(job: Job, token: string | undefined): Promise<JobResult> {
+  async #process(job: Job, token: string | undefined): Promise<StoredResult> {
     const id = job.id ?? '';
     const cancellation = new CancellationWatch();
     this.#lifter.started();
     this.#held.set(id, cancellation);
     try {
-      return await this.#untilEndedOrCanceled(job, cancellation);
+      return packResult(await this.#untilEndedOrCanceled(job, cancellation));
     } catch (error) {
       if (error instanceof ReturnToQueue && !isExpired(job)) {
         throw await this.#giveBack(job, token, error);

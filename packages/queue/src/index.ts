@@ -8,7 +8,8 @@ export { expiredError } from './expiry-sweep.ts';
 export { ExpirySweeper, type ExpirySweeperOptions } from './expiry-sweeper.ts';
 export { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 export { InstancePlanStore, type StoredInstancePlan } from './instance-plan-store.ts';
-export { type JobData, type JobResult, jobDataSchema, jobResultSchema } from './job-record.ts';
+export { type JobData, jobDataSchema } from './job-record.ts';
+export { type JobResult, jobResultSchema, packResult, type StoredResult } from './job-result.ts';
 export { partResultKey } from './keys.ts';
 export type { KnownModel, KnownVersion } from './known-model.ts';
 export {

@@ -5,10 +5,10 @@ import {
   type JobData,
   type JobView,
   jobDataSchema,
-  jobResultSchema,
   outputKeyOf,
   predictionFromJob,
 } from './job-record.ts';
+import { jobResultSchema } from './job-result.ts';
 import { bullKey } from './keys.ts';
 import type { PayloadStore } from './payload-store.ts';
 

@@ -8,6 +8,7 @@ import {
   QuernError,
 } from '@quern/contract';
 import { z } from 'zod';
+import type { JobResult } from './job-result.ts';
 import { INLINE_PAYLOAD_BYTES } from './payload-store.ts';
 import type { Submission } from './submission.ts';
 
@@ -15,7 +16,7 @@ import type { Submission } from './submission.ts';
  * The one place where a prediction becomes a BullMQ job and back.
  *
  * A job's data holds what scheduling and people need; its tensors lie inside it only while they are
- * small. A job's return value is a summary of the same kind. A failed job's reason is
+ * small. A job's return value is a summary of the same kind; see `JobResult`. A failed job's reason is
  * `CODE: message`, and the code tells `failed`, `canceled` and `expired` apart.
  */
 const tensorFormSchema = z.enum(['nested', 'flat', 'base64']);
@@ -40,35 +41,6 @@ export const jobDataSchema = z.object({
   input: z.string().optional(),
 });
 export type JobData = z.infer<typeof jobDataSchema>;
-
-export const jobResultSchema = z.object({
-  batchId: z.string(),
-  /** Rows and predictions in the batch. */
-  batchRows: z.number().int(),
-  batchEntries: z.number().int(),
-  /** Why the batch was formed when it was. */
-  reason: z.string(),
-  startedAtMs: z.number(),
-  queueTimeMs: z.number(),
-  collateTimeMs: z.number(),
-  inferenceTimeMs: z.number(),
-  splitTimeMs: z.number(),
-  storeTimeMs: z.number(),
-  executionProvider: z.string(),
-  /**
-   * Of a prediction that ran in parts. `batchId` is then its first batch, `batchRows` and `batchEntries`
-   * are those of its largest, and the times are the sums over its batches.
-   */
-  parts: z
-    .object({ count: z.number().int(), batches: z.number().int(), assembleTimeMs: z.number() })
-    .optional(),
-  /** Size of the encoded output. */
-  bytes: z.number().int(),
-  /** The encoded output in base64, or the key under which it lies. */
-  output: z.string().optional(),
-  outputKey: z.string().optional(),
-});
-export type JobResult = z.infer<typeof jobResultSchema>;
 
 /** The job of a submission, and the payload to store beside it if it is too large to go inside. */
 export function jobDataFor(

@@ -1,5 +1,6 @@
 import { isTerminal, type Prediction } from '@quern/contract';
 import type { JobView } from './job-record.ts';
+import { unpackResult } from './job-result.ts';
 import type { ReplyHub } from './reply-hub.ts';
 import type { Reply } from './reply-messages.ts';
 
@@ -103,7 +104,7 @@ function viewFromReply(view: JobView, reply: Reply): JobView {
     attempts: reply.attempts,
     finishedAtMs: reply.finishedAtMs,
     ...(reply.startedAtMs !== undefined && { startedAtMs: reply.startedAtMs }),
-    ...(reply.result !== undefined && { result: reply.result }),
+    ...(reply.result !== undefined && { result: unpackResult(reply.result) }),
     ...(reply.failedReason !== undefined && { failedReason: reply.failedReason }),
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type JobView, jobResultSchema } from './job-record.ts';
+import type { JobView } from './job-record.ts';
+import { packResult, storedResultSchema } from './job-result.ts';
 
 /** A job that has ended, as the producer that waits for it is told. */
 export const replySchema = z.object({
@@ -8,7 +9,7 @@ export const replySchema = z.object({
   finishedAtMs: z.number(),
   attempts: z.number().int(),
   failedReason: z.string().optional(),
-  result: jobResultSchema.optional(),
+  result: storedResultSchema.optional(),
 });
 export type Reply = z.infer<typeof replySchema>;
 
@@ -31,6 +32,6 @@ export function replyOf(view: JobView): Reply | undefined {
     attempts: view.attempts,
     ...(view.startedAtMs !== undefined && { startedAtMs: view.startedAtMs }),
     ...(view.failedReason !== undefined && { failedReason: view.failedReason }),
-    ...(view.result !== undefined && { result: view.result }),
+    ...(view.result !== undefined && { result: packResult(view.result) }),
   };
 }

@@ -115,8 +115,8 @@ test('a late attempt that lost its lock cannot make its result visible', async (
   await eventually(async () => {
     const job = await bench.redis.hgetall('quern:{late}:late:late-1');
     expect(JSON.parse(job['returnvalue'] ?? '{}')).toMatchObject({
-      batchId: 'second',
-      outputKey: 'quern:{late}.result:late-1:2',
+      batch: 'second',
+      key: 'quern:{late}.result:late-1:2',
     });
   });
   expect(await bench.redis.get('quern:{late}.result:late-1:2')).toBe('second result');

@@ -72,9 +72,17 @@ export async function executeBatch(
     verdict === 'model_fault' ||
     (outcomes.some(isRunFault) && (await options.isModelBroken?.()) === true);
   return {
-    outcomes: isModelAtFault ? outcomes.map(withoutBlame) : outcomes,
+    outcomes: outcomes.map((outcome) =>
+      withRuns(isModelAtFault ? withoutBlame(outcome) : outcome, reruns),
+    ),
     timeIsTypical: reruns === 0,
   };
+}
+
+/** Notes in a summary what it took to save it from its neighbours. */
+function withRuns(outcome: Outcome<JobResult>, reruns: number): Outcome<JobResult> {
+  if (!outcome.ok || reruns === 0) return outcome;
+  return { ok: true, value: { ...outcome.value, reruns } };
 }
 
 /** Whether a run failed: not the entry by itself, say for want of its input, and not for want of a run. */
@@ -131,6 +139,7 @@ async function runTogether(
     splitTimeMs: round(result.splitMs),
     storeTimeMs: round(result.storeMs),
     executionProvider: options.executionProvider,
+    ...(result.paddingRatio > 0 && { paddingRatio: result.paddingRatio }),
   };
   return result.outcomes.map((outcome, i) =>
     toJobOutcome(outcome, { ...shared, queueTimeMs: round(queueTimesMs[i] ?? 0) }),

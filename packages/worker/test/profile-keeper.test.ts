@@ -93,6 +93,10 @@ test('a worker without stored run times measures them, and saves them soon by it
 test('the next one starts with what the last one learnt, and warms up shorter', async () => {
   const first = await open();
   const learnt = first.begin(LOADED, MODEL);
+  learnt.seedLane('8x8', [
+    { rows: 1, timeMs: 4 },
+    { rows: 8, timeMs: 6 },
+  ]);
   for (let i = 0; i < 5; i++) learnt.of('8x8').observe(8, 6);
   await first.close();
 

@@ -50,6 +50,12 @@ function describeResult(result: JobResult): Record<string, unknown> {
     splitTimeMs: rounded(result.splitTimeMs),
     storeTimeMs: rounded(result.storeTimeMs),
     executionProvider: result.executionProvider,
+    ...(result.paddingRatio !== undefined && {
+      padding: `${Math.round(result.paddingRatio * 100)} %`,
+    }),
+    ...(result.lane !== undefined && { batchLane: result.lane }),
+    ...(result.reruns !== undefined && { reruns: result.reruns }),
+    ...(result.parts !== undefined && { parts: result.parts }),
     started: isoTime(result.startedAtMs),
     outputSize: formatBytes(result.bytes),
     outputStored: result.outputKey === undefined ? 'in the job' : `under ${result.outputKey}`,
