@@ -2,26 +2,18 @@ import {
   type Batch,
   Batcher,
   type BatchResult,
-  EntryDropped,
   LaneProfiles,
   type MemoryCap,
   realClock,
   runCost,
 } from '@quern/batcher';
-import { QuernError, type ServedVersion, toQuernError } from '@quern/contract';
-import {
-  canceledError,
-  expiredError,
-  type JobResult,
-  type QueuedPrediction,
-  ReturnToQueue,
-} from '@quern/queue';
+import { type QuernError, type ServedVersion, toQuernError } from '@quern/contract';
+import { type JobResult, type QueuedPrediction, ReturnToQueue } from '@quern/queue';
 import {
   type LoadedModel,
   type ModelVersion,
   type RepositoryModel,
   type RunnerEntryPoint,
-  RunnerFault,
   type RunnerModel,
   type RunnerPoolStatus,
   toRecyclePolicy,
@@ -31,6 +23,7 @@ import type { Logger } from '@quern/service';
 import type { BatchMember } from './batch-entry.ts';
 import { deviceOf } from './device-of.ts';
 import type { DeviceTurns } from './device-turns.ts';
+import { endingOf, NOT_READY_DELAY_MS } from './ending-of.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer, Placement } from './instance-placer.ts';
@@ -61,9 +54,6 @@ export interface VersionServiceOptions {
   /** The state that the registry shows has changed. */
   readonly onChange: () => void;
 }
-
-/** A prediction for a version that is not ready here goes back to the queue for this long. */
-const NOT_READY_DELAY_MS = 500;
 
 /**
  * One version of a model on this worker: its runner processes and the batcher in front of them. It goes
@@ -324,30 +314,8 @@ export class VersionService {
     try {
       return await this.#runs.run(this.#buckets?.assign(prediction) ?? prediction, batcher);
     } catch (error) {
-      throw this.#reasonFor(error, prediction);
+      throw endingOf(error, prediction, this.#isStopping);
     }
-  }
-
-  /** What the queue is told of a prediction that has no result. */
-  #reasonFor(error: unknown, { data }: QueuedPrediction): unknown {
-    if (error instanceof EntryDropped) {
-      if (error.reason === 'aborted') return canceledError();
-      if (error.reason === 'expired') return expiredError();
-      if (error.reason === 'oversized') {
-        return new QuernError('INVALID_INPUT', `${data.rows} rows are more than one batch takes.`);
-      }
-      // At once: another worker may be ready, and this one does not fetch if none of it is.
-      return new ReturnToQueue(error.message);
-    }
-    // No model saw it, or its runner was ended for another's sake: another runner or worker may run it.
-    if (error instanceof RunnerFault && (!error.started || error.code === 'SHUTTING_DOWN')) {
-      return new ReturnToQueue(error.message, this.#isStopping ? 0 : NOT_READY_DELAY_MS);
-    }
-    // A run that the shutdown ended is nobody's fault.
-    if (this.#isStopping && error instanceof QuernError && error.retryable) {
-      return new ReturnToQueue(error.message);
-    }
-    return error;
   }
 
   /** Gives back what has not started, and resolves when what runs has ended. */
