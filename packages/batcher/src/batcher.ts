@@ -274,7 +274,6 @@ export class Batcher<P, R> {
       instances: this.#slots.available,
       maxRows,
       maxEntries,
-      mode: this.#settings.mode,
     });
     for (const queued of this.#queue.takeThese(lane, doomed)) {
       queued.stopListening();

@@ -3,30 +3,29 @@ import type { Entry } from './entry.ts';
 import type { Lane } from './lane.ts';
 import type { QueuedEntry } from './queued-entry.ts';
 import type { RunProfile } from './run-profile.ts';
-import type { BatchingMode } from './settings.ts';
 import type { InstanceView } from './situation.ts';
 import { TimeLimits } from './time-limits.ts';
 
 /** Without runs for so long the machine may have changed: then one is run, late or not, to find out. */
 const CERTAIN_FOR_MS = 1_000;
 
-/** Batches' worth of entries that are looked at, and if there is more work than time. */
+/** Batches' worth of entries that are looked at, at first. */
 const LOOKAHEAD_BATCHES = 2;
-const OVERLOADED_BATCHES = 6;
-
-/** With a deadline within so many runs a batch is kept small if that costs hardly any throughput. */
-const NEAR_RUNS = 8;
 
 /** With more than this share given up there is more work than time. */
 const OVERLOADED_SHARE = 0.01;
-const LOST_SHARE_WEIGHT = 0.1;
+const LOST_SHARE_RUNS = 6;
+const LEAST_ELAPSED_SHARE = 0.01;
 
 /**
  * How much longer than expected a run may take that still has to keep a deadline, in standard deviations.
  * With too much work others can make better use of the time than an entry that is likely to be late.
  */
-const MARGIN = 0.5;
+const MARGIN = 0.8;
 const OVERLOADED_MARGIN = 3;
+
+/** And how much later than expected the run before it may end. */
+const OVERLOADED_LATENESS = 1;
 
 export interface DeadlineChoice<P, R> {
   readonly nowMs: number;
@@ -37,7 +36,6 @@ export interface DeadlineChoice<P, R> {
   readonly instances: readonly InstanceView[];
   readonly maxRows: number;
   readonly maxEntries: number;
-  readonly mode: BatchingMode;
 }
 
 /** Knows what `chooseDeadlineBatch` has to be told of what happened before. */
@@ -46,6 +44,7 @@ export class DeadlineKeeper {
   #lastRunEndedAtMs = Number.NEGATIVE_INFINITY;
   /** The share of entries that were lately given up, of those that were chosen from. */
   #lostShare = 0;
+  #notedAtMs = Number.NEGATIVE_INFINITY;
 
   submitted(entry: Entry<unknown>): void {
     if (entry.deadlineAtMs !== undefined) this.#timeLimits.add(entry);
@@ -64,37 +63,52 @@ export class DeadlineKeeper {
   choose<P, R>(choice: DeadlineChoice<P, R>): DeadlineBatch<QueuedEntry<P, R>> {
     const { nowMs, lane, profile, instance, instances, maxEntries } = choice;
     const overloaded = this.#lostShare > OVERLOADED_SHARE;
-    const startAtMs = startOn(instance, nowMs);
+    const lateness = { spread: profile.spread, deviations: overloaded ? OVERLOADED_LATENESS : 0 };
+    const startAtMs = startOn(instance, nowMs, lateness);
     const others = instances.filter((other) => other !== instance);
-    const lookaheadBatches = overloaded ? OVERLOADED_BATCHES : LOOKAHEAD_BATCHES;
-    const chosen = chooseDeadlineBatch(lane.next(choice.maxRows * lookaheadBatches), {
+    const situation = {
       startAtMs,
-      otherStartAtMs: Math.min(...others.map((other) => startOn(other, nowMs))),
-      maxRows: promptRows(choice, startAtMs),
+      otherStartAtMs: Math.min(...others.map((other) => startOn(other, nowMs, lateness))),
+      maxRows: choice.maxRows,
       maxEntries,
-      estimateMs: (rows) => profile.estimateMs(rows),
+      estimateMs: (rows: number) => profile.estimateMs(rows),
       marginShare: profile.spread * (overloaded ? OVERLOADED_MARGIN : MARGIN),
       certain: profile.certain && nowMs - this.#lastRunEndedAtMs < CERTAIN_FOR_MS,
       overloaded,
-    });
-    const lost = chosen.doomed.length / Math.max(1, chosen.doomed.length + chosen.batch.length);
-    this.#lostShare += LOST_SHARE_WEIGHT * (lost - this.#lostShare);
+    };
+    let lookaheadRows = choice.maxRows * LOOKAHEAD_BATCHES;
+    let chosen = chooseDeadlineBatch(lane.next(lookaheadRows), situation);
+    // With too much work those that can make it may be behind many that cannot, which are given up.
+    while (overloaded && chosen.capped && lookaheadRows < lane.rows) {
+      lookaheadRows *= 4;
+      chosen = chooseDeadlineBatch(lane.next(lookaheadRows), situation);
+    }
+    const runMs = profile.estimateMs(choice.maxRows) ?? 0;
+    this.#noteLost(chosen.doomed.length, chosen.batch.length, nowMs, runMs);
     return chosen;
+  }
+
+  /** A mean over the last runs' time, however many instances share it. */
+  #noteLost(lost: number, chosen: number, nowMs: number, runMs: number): void {
+    const elapsedMs = Math.max(nowMs - this.#notedAtMs, LEAST_ELAPSED_SHARE * runMs);
+    const weight = runMs > 0 ? 1 - Math.exp(-elapsedMs / (runMs * LOST_SHARE_RUNS)) : 1;
+    this.#lostShare += weight * (lost / Math.max(1, lost + chosen) - this.#lostShare);
+    this.#notedAtMs = nowMs;
   }
 }
 
-function promptRows<P, R>(
-  { lane, profile, maxRows, mode }: DeadlineChoice<P, R>,
-  startAtMs: number,
+/**
+ * When a batch could start on an instance; Infinity if nobody knows. A run that is overdue is not over:
+ * it may take as much longer as runs spread. `lateness` is what is added for that, in spreads.
+ */
+function startOn(
+  { state, expectedEndMs, expectedRunMs = 0 }: InstanceView,
+  nowMs: number,
+  lateness: { readonly spread: number; readonly deviations: number },
 ): number {
-  const nearMs = startAtMs + NEAR_RUNS * (profile.estimateMs(maxRows) ?? 0);
-  const isNear = lane.earliestDeadlineAtMs < nearMs;
-  return mode === 'auto' && isNear ? profile.promptSize(maxRows) : maxRows;
-}
-
-/** When a batch could start on an instance; Infinity if nobody knows. */
-function startOn({ state, expectedEndMs }: InstanceView, nowMs: number): number {
   if (state === 'idle') return nowMs;
   if (state === 'full') return Number.POSITIVE_INFINITY;
-  return Math.max(nowMs, expectedEndMs ?? nowMs);
+  const spreadMs = expectedRunMs * lateness.spread;
+  const endMs = Math.max(nowMs + spreadMs, expectedEndMs ?? nowMs);
+  return endMs + spreadMs * lateness.deviations;
 }

@@ -25,6 +25,13 @@ export interface LanePlan<L extends LaneView> {
   readonly probe: boolean;
 }
 
+/** If entries come with less time than so many runs, small batches are preferred where that costs little. */
+const URGENT_RUNS = 8;
+
+/** A try takes at most this share of the time that entries have, or this many times a usual run. */
+const TRY_SHARE = 0.25;
+const TRY_FACTOR = 1.5;
+
 interface Target {
   readonly rows: number;
   readonly probe: boolean;
@@ -67,9 +74,15 @@ function targetOf(lane: LaneView, situation: Situation<LaneView>): Target {
   if (mode === 'off') return { rows: 1, probe: false };
   if (mode === 'fixed') return { rows: maxBatchSize, probe: false };
   const profile = situation.profiles.of(lane.name);
+  const limitMs = situation.shortestTimeLimitMs ?? Number.POSITIVE_INFINITY;
+  const rows = profile.bestSize(maxBatchSize) ?? maxBatchSize;
+  const runMs = profile.estimateMs(rows) ?? 0;
   const probe = profile.probeSize(maxBatchSize);
-  if (probe !== undefined && lane.rows >= probe) return { rows: probe, probe: true };
-  return { rows: profile.bestSize(maxBatchSize) ?? maxBatchSize, probe: false };
+  if (probe !== undefined && lane.rows >= probe) {
+    const longestMs = Math.max(limitMs * TRY_SHARE, runMs * TRY_FACTOR);
+    if ((profile.estimateMs(probe) ?? 0) <= longestMs) return { rows: probe, probe: true };
+  }
+  return { rows: limitMs < URGENT_RUNS * runMs ? profile.promptSize(rows) : rows, probe: false };
 }
 
 /** With an unknown run time, half of the time that the oldest entry has is kept for the run. */

@@ -36,8 +36,11 @@ const FEW_RUNS_OPTIMISM = 0.3;
 /** How many standard errors worse than it seems a size is taken to be. */
 const CAUTION_ERRORS = 1;
 
+/** A smaller size is preferred only if its runs are shorter than this share of those of the best size. */
+const MUCH_SHORTER = 0.75;
+
 /** Where a deadline is near, a smaller size is chosen that is worse by this share at most. */
-const PROMPT_TOLERANCE = 0.03;
+const PROMPT_TOLERANCE = 0.01;
 
 /** A size that was run this often tells the machine's speed, and no longer its own time by it. */
 const REFERENCE_RUNS = 8;
@@ -169,9 +172,11 @@ export class RunProfile {
   /** The smallest size up to `max` that runs about as many rows/s as the best one. */
   promptSize(max: number): number {
     const best = this.#best(max);
-    const limitMs = (best?.perRowMs ?? 0) / (1 - PROMPT_TOLERANCE);
+    const error = best?.error(this.#usualSpread()) ?? 0;
+    const limitMs = ((best?.perRowMs ?? 0) * (1 + CAUTION_ERRORS * error)) / (1 - PROMPT_TOLERANCE);
     const prompt = this.#cells.find(({ cell }) => cell.perRowMs <= limitMs);
-    return best === undefined || prompt === undefined ? max : sizeOf(prompt.cell, max);
+    if (best === undefined || prompt === undefined) return max;
+    return sizeOf(isMuchShorter(prompt.cell, best) ? prompt.cell : best, max);
   }
 
   /** Of `rows` that wait, fewer than the knee, how many to run at once: mostly all. */
@@ -221,6 +226,7 @@ export class RunProfile {
     const limitMs = best.perRowMs / (1 - KNEE_TOLERANCE);
     for (const { cell } of this.#cells) {
       if (cell === best) break;
+      if (!isMuchShorter(cell, best)) continue;
       const error = cell.error(usualSpread);
       if (cell.perRowMs * (1 + CAUTION_ERRORS * error) <= limitMs) return sizeOf(cell, max);
     }
@@ -321,6 +327,10 @@ export class RunProfile {
     this.#cells.sort((a, b) => a.bucket - b.bucket);
     return cell;
   }
+}
+
+function isMuchShorter(cell: RunTimeCell, best: RunTimeCell): boolean {
+  return cell.perRowMs * cell.meanRows <= MUCH_SHORTER * best.perRowMs * best.meanRows;
 }
 
 function sizeOf(cell: RunTimeCell, max: number): number {

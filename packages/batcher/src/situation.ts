@@ -32,6 +32,7 @@ export interface ProfileView {
   estimateMs(rows: number): number | undefined;
   bestSize(max: number): number | undefined;
   cutSize(rows: number): number;
+  promptSize(max: number): number;
   probeSize(max: number): number | undefined;
 }
 

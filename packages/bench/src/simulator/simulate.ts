@@ -11,7 +11,8 @@ const RUN_NOISE = 0.05;
 
 /** Requests of a cell: so many, and so many times what all instances hold in full batches. */
 const MIN_JOBS = 3000;
-const ROUNDS = 20;
+const ROUNDS = 60;
+const MIN_FULL_ROWS = 8;
 
 /** What happens before this share of the time is not measured: policies that learn, learn. */
 const WARM_UP_SHARE = 0.2;
@@ -67,9 +68,9 @@ function makeWorld(cell: Cell, clock: VirtualClock, seed: number): World {
 function makeJobs(cell: Cell, random: Random): Job[] {
   const { profile, load, utilisation, instances, deadlines } = cell;
   const best = bestFixedSize(profile);
-  const count = MIN_JOBS + ROUNDS * instances * best;
+  const count = MIN_JOBS + ROUNDS * instances * Math.max(best, MIN_FULL_ROWS);
   const perMs = capacityPerMs(cell) * utilisation;
-  const burstMs = 10 * profile.timeMs(best);
+  const burstMs = 5 * profile.timeMs(best);
   const { tightMs, looseMs } = deadlineLengths(profile);
   const none = Number.POSITIVE_INFINITY;
   const lengthMs = (): number => {
