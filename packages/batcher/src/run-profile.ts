@@ -1,6 +1,7 @@
 import { MachineSpeed } from './machine-speed.ts';
 import { isKnown, ProbePlan, type SizeKnowledge } from './probe-plan.ts';
 import { QUIET_SPREAD, RunTimeCell } from './run-time-cell.ts';
+import { ShapeCheck } from './shape-check.ts';
 import { bucketOf } from './size-bucket.ts';
 
 /** A batch size and how long a batch of that size takes, e.g. measured at warm-up. */
@@ -72,6 +73,7 @@ export class RunProfile {
   readonly #byBucket = new Map<number, RunTimeCell>();
   readonly #probes = new ProbePlan();
   readonly #speed = new MachineSpeed();
+  readonly #shape = new ShapeCheck();
   #runs = 0;
   /** Runs of sizes that were tried, until another run shows that the speed has not changed since. */
   readonly #tries: {
@@ -260,6 +262,8 @@ export class RunProfile {
 
   #observeReference(cell: RunTimeCell, rows: number, timeMs: number): void {
     const before = this.#speed.factor;
+    const wrong = this.#shape.observe(cell, timeMs / (cell.perRowMs * rows));
+    if (wrong !== undefined) cell.scale(wrong);
     const ratio = timeMs / (cell.perRowMs * rows);
     this.#speed.observe(ratio);
     this.#runs += 1;

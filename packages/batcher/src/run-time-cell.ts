@@ -92,6 +92,13 @@ export class RunTimeCell {
     this.#estimate();
   }
 
+  /** Corrects what is known by a factor. */
+  scale(factor: number): void {
+    this.#window = this.#window.map((perRowMs) => perRowMs * factor);
+    this.#perRowMs *= factor;
+    this.#surprises = 0;
+  }
+
   #countSurprise(deviation: number): void {
     const limit = Math.max(SURPRISE_SHARE, SURPRISE_SPREADS * this.#spread);
     const direction = Math.sign(deviation);
