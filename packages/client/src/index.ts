@@ -5,7 +5,6 @@ export { API_ERROR_CODES, type ApiErrorCode, type ErrorCode } from './error-code
 export {
   ApiError,
   ConnectionError,
-  PredictionError,
   QuernError,
   WaitTimeoutError,
 } from './errors.ts';
@@ -21,6 +20,7 @@ export {
   type PredictionStatus,
 } from './prediction.ts';
 export type { ListOptions, SubmitOptions, WaitOptions } from './prediction-calls.ts';
+export { PredictionError } from './prediction-error.ts';
 export { PredictionHandle } from './prediction-handle.ts';
 export { isTensor, type Tensor, tensor } from './tensor.ts';
 export type { Input } from './tensor-to-wire.ts';

@@ -1,6 +1,6 @@
-import { PredictionError } from './errors.ts';
 import { isTerminal, type Prediction } from './prediction.ts';
 import type { PredictionCalls, WaitOptions } from './prediction-calls.ts';
+import { PredictionError } from './prediction-error.ts';
 
 /** A prediction that was accepted: it is in Redis, and will end whatever becomes of this process. */
 export class PredictionHandle<Output = unknown> {

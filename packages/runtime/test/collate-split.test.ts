@@ -11,7 +11,8 @@ import {
 } from '@quern/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { collate, type DecodedEntry, EntryDecoder, sharesLane } from '../src/session/collate.ts';
+import { collate, EntryDecoder, sharesLane } from '../src/session/collate.ts';
+import type { DecodedEntry } from '../src/session/decoded-entry.ts';
 import type { LoadedSession } from '../src/session/load-session.ts';
 import { splitOutputs } from '../src/session/split.ts';
 import { fp32 } from './harness/runners.ts';

@@ -1,5 +1,3 @@
-import type { DeviceSeat } from './device-turns.ts';
-
 /** A model that ended a run so recently may only be fetching what it runs next. */
 const GAP_MS = 3;
 /** After so long with nothing to run, a model is owed nothing for the time before. */
@@ -8,11 +6,12 @@ const MEMORY_MS = 100;
 /**
  * One model on one device: the time that it has used there, by its weight. This is its place on the
  * device's virtual time; the flow that is furthest behind goes first.
+ * `Seat` is what stands for one of its batchers.
  */
-export class DeviceFlow {
+export class DeviceFlow<Seat> {
   readonly weight: number;
   /** Those that would run now; in the order in which they came. */
-  readonly waiting = new Set<DeviceSeat>();
+  readonly waiting = new Set<Seat>();
   waitingSinceMs = 0;
   /** It was patient once, and need not be again until a run of another ends. */
   runsBeside = false;

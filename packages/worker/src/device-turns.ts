@@ -59,7 +59,7 @@ export class DeviceTurns {
 /** One batcher's place at a device. */
 export class DeviceSeat implements TurnGate {
   readonly share: DeviceShare;
-  readonly flow: DeviceFlow;
+  readonly flow: DeviceFlow<DeviceSeat>;
   readonly units: number;
   readonly #device: Device;
 
@@ -94,7 +94,7 @@ export class DeviceSeat implements TurnGate {
 class Device {
   readonly #clock: Clock;
   readonly #capacity: number;
-  readonly #flows = new Map<string, DeviceFlow>();
+  readonly #flows = new Map<string, DeviceFlow<DeviceSeat>>();
   /** Units that run now. */
   #used = 0;
   /** Where the flow stood that was started last. */
@@ -107,10 +107,10 @@ class Device {
     this.#capacity = capacity;
   }
 
-  flow({ model, weight }: DeviceShare): DeviceFlow {
+  flow({ model, weight }: DeviceShare): DeviceFlow<DeviceSeat> {
     const known = this.#flows.get(model);
     if (known !== undefined) return known;
-    const flow = new DeviceFlow(weight);
+    const flow = new DeviceFlow<DeviceSeat>(weight);
     this.#flows.set(model, flow);
     return flow;
   }
@@ -133,7 +133,7 @@ class Device {
     return true;
   }
 
-  #mayStart(flow: DeviceFlow, units: number, nowMs: number): boolean {
+  #mayStart(flow: DeviceFlow<DeviceSeat>, units: number, nowMs: number): boolean {
     let isContended = false;
     let isFirst = true;
     for (const other of this.#flows.values()) {
@@ -151,7 +151,7 @@ class Device {
    * Until when a flow that was refused leaves room for those that are behind it and are between two
    * runs: were it to take the device in every gap, it would be its turn after each run of theirs.
    */
-  #gapEndsAtMs(flow: DeviceFlow, nowMs: number): number {
+  #gapEndsAtMs(flow: DeviceFlow<DeviceSeat>, nowMs: number): number {
     let atMs = Number.NEGATIVE_INFINITY;
     if (flow.waiting.size === 0) return atMs;
     for (const other of this.#flows.values()) {
@@ -163,7 +163,7 @@ class Device {
   }
 
   /** When a flow's patience ends and it is behind all that run; Infinity while it runs itself. */
-  #mayRunBesideAtMs(flow: DeviceFlow, nowMs: number): number {
+  #mayRunBesideAtMs(flow: DeviceFlow<DeviceSeat>, nowMs: number): number {
     if (flow.isRunning) return Number.POSITIVE_INFINITY;
     const waitsSinceMs = flow.waiting.size > 0 ? flow.waitingSinceMs : nowMs;
     let atMs = flow.runsBeside ? nowMs : waitsSinceMs + PATIENCE_MS;
@@ -173,7 +173,7 @@ class Device {
     return atMs;
   }
 
-  mayPrefetch(flow: DeviceFlow): boolean {
+  mayPrefetch(flow: DeviceFlow<DeviceSeat>): boolean {
     this.#virtualMs = Math.max(this.#virtualMs, flow.startedAtUseMs);
     const isOverbooked = this.#used > this.#capacity;
     let nowMs: number | undefined;
@@ -204,7 +204,7 @@ class Device {
     if (seat.flow.waiting.delete(seat)) this.#offerSoon();
   }
 
-  #waiting(): DeviceFlow[] {
+  #waiting(): DeviceFlow<DeviceSeat>[] {
     return [...this.#flows.values()].filter(({ waiting }) => waiting.size > 0);
   }
 
@@ -253,7 +253,11 @@ class Device {
 }
 
 /** When a flow that runs will have used more than another one that does not; Infinity: never. */
-function overtakenAtMs(running: DeviceFlow, other: DeviceFlow, nowMs: number): number {
+function overtakenAtMs(
+  running: DeviceFlow<DeviceSeat>,
+  other: DeviceFlow<DeviceSeat>,
+  nowMs: number,
+): number {
   const leadMs = other.usedMs(nowMs) - running.usedMs(nowMs);
   if (leadMs < 0) return nowMs;
   return running.rate > 0 ? nowMs + leadMs / running.rate : Number.POSITIVE_INFINITY;

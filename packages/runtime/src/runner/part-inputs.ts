@@ -1,4 +1,4 @@
-import type { DecodedEntry } from '../session/collate.ts';
+import type { DecodedEntry } from '../session/decoded-entry.ts';
 import type { PayloadStore } from './payload-store.ts';
 
 /** A stored input as it was read, and decoded when that is first asked for. */

@@ -1,7 +1,8 @@
 import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { BatchPadding } from '../session/batch-padding.ts';
-import { collate, type DecodedEntry, EntryDecoder, sharesLane } from '../session/collate.ts';
+import { collate, EntryDecoder, sharesLane } from '../session/collate.ts';
 import type { OutputCut } from '../session/cut-back.ts';
+import type { DecodedEntry } from '../session/decoded-entry.ts';
 import type { RawTensor } from '../session/ort-tensors.ts';
 import { wantsOutput } from '../session/split.ts';
 import { PartInput, PartInputs } from './part-inputs.ts';

@@ -1,5 +1,5 @@
 import { batchAxisOf, forEachRun, type ModelSignature, sliceRows, withRows } from '@quern/contract';
-import type { DecodedEntry, DecodedTensor } from '../session/collate.ts';
+import type { DecodedEntry, DecodedTensor } from '../session/decoded-entry.ts';
 
 const NO_DATA = new Uint8Array();
 

@@ -8,8 +8,8 @@ import {
   parseLane,
   QuernError,
 } from '@quern/contract';
-import type { DecodedEntry } from './collate.ts';
 import { type OutputCut, outputCuts } from './cut-back.ts';
+import type { DecodedEntry } from './decoded-entry.ts';
 import type { RawTensor } from './ort-tensors.ts';
 
 /** What one batch is padded to. Without a lane nothing is padded. */

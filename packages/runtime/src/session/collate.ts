@@ -12,22 +12,12 @@ import {
   type Tensor,
   type TensorSpec,
 } from '@quern/contract';
+import type { DecodedEntry, DecodedTensor } from './decoded-entry.ts';
 import { MessageTemplate } from './message-template.ts';
 import type { RawTensor } from './ort-tensors.ts';
 import { stackBlocks } from './stack-blocks.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** One prediction's inputs, in the order of the signature, fit to be put beside others. */
-export interface DecodedEntry {
-  readonly rows: number;
-  readonly tensors: readonly DecodedTensor[];
-}
-
-/** `strings` holds the elements of a BYTES tensor, whose `data` nobody reads any more. */
-export interface DecodedTensor extends Tensor {
-  readonly strings?: readonly string[];
-}
 
 /** Decodes and checks the entries of one batch, so that what is wrong with one fails it alone. */
 export class EntryDecoder {

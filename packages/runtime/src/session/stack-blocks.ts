@@ -8,7 +8,7 @@ import {
   forEachRun,
   type Tensor,
 } from '@quern/contract';
-import type { DecodedTensor } from './collate.ts';
+import type { DecodedTensor } from './decoded-entry.ts';
 import type { RawTensor } from './ort-tensors.ts';
 
 /** A tensor without its elements. */
