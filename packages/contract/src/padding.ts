@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
 /** An axis of an input. */
-export const axisReferenceSchema = z.object({
+const axisReferenceSchema = z.object({
   input: z.string(),
   axis: z.number().int().nonnegative(),
 });
 export type AxisReference = z.infer<typeof axisReferenceSchema>;
 
 /** How a dynamic dimension is brought to a length that entries of near lengths share. */
-export const paddedAxisSchema = axisReferenceSchema.extend({
+const paddedAxisSchema = axisReferenceSchema.extend({
   /** What the added elements are. */
   value: z.union([z.number(), z.string(), z.boolean()]),
   /** The lengths to pad to, ascending, or `auto`: learnt from what arrives. Missing where `like` stands. */
@@ -23,7 +23,7 @@ export type PaddedAxis = z.infer<typeof paddedAxisSchema>;
 export const ROUNDINGS = ['up', 'down', 'nearest'] as const;
 
 /** How an output's dimension follows from a padded one, so that what padding added is cut off. */
-export const cutBackSchema = z.object({
+const cutBackSchema = z.object({
   output: z.string(),
   axis: z.number().int().nonnegative(),
   like: axisReferenceSchema,

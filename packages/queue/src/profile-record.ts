@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
 /** A record holds at most so many lanes, those with the most runs. */
-export const MAX_PROFILE_LANES = 16;
+const MAX_PROFILE_LANES = 16;
 /** Four sizes to an octave: enough for batches of more than a million rows. */
 const MAX_SIZES = 80;
 /** A lane is named after shapes; a longer name is not worth its place. */
 const MAX_LANE_NAME = 200;
 /** No record is larger, so that a model's hash stays small whatever arrives. */
-export const MAX_PROFILE_BYTES = 65_536;
+const MAX_PROFILE_BYTES = 65_536;
 /** Nothing that nobody has refreshed for so long is believed. */
 export const PROFILE_TTL_MS = 28 * 24 * 3_600_000;
 
@@ -48,7 +48,7 @@ export const profileRecordSchema = z.object({
 export type ProfileRecord = z.infer<typeof profileRecordSchema>;
 
 /** Two records may speak of the same run times. */
-export function isSameProfile(a: ProfileRecord, b: ProfileRecord): boolean {
+function isSameProfile(a: ProfileRecord, b: ProfileRecord): boolean {
   return profileField(a) === profileField(b) && a.fingerprint === b.fingerprint;
 }
 

@@ -38,7 +38,7 @@ function payloadOf({ result: { output, outputKey } }: RanPart): RunnerPayload {
 }
 
 /** The summary of a prediction that ran in parts; `JobResult.parts` says what its fields mean then. */
-export function sumUp(
+function sumUp(
   parts: readonly RanPart[],
   assembleTimeMs: number,
 ): Omit<JobResult, 'bytes' | 'output' | 'outputKey'> {

@@ -57,7 +57,7 @@ export class DeviceTurns {
 }
 
 /** One batcher's place at a device. */
-export class DeviceSeat implements TurnGate {
+class DeviceSeat implements TurnGate {
   readonly share: DeviceShare;
   readonly flow: DeviceFlow<DeviceSeat>;
   readonly units: number;

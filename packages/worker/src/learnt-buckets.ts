@@ -10,7 +10,7 @@ export interface LearningSettings {
   readonly maxLength: number;
 }
 
-export const LEARNING_DEFAULTS: LearningSettings = {
+const LEARNING_DEFAULTS: LearningSettings = {
   maxBuckets: 12,
   maxPaddingRatio: 0.1,
   planEvery: 1024,
