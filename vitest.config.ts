@@ -4,6 +4,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@quern/source'] } },
   test: {
     execArgv: ['--conditions=@quern/source'],
+    setupFiles: ['test/setup/property-tests.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
       {

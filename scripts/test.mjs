@@ -9,6 +9,11 @@ import { readReport } from './testing/report.mjs';
 // `npm test`: set up, run every test, and say on the last line how many passed and failed.
 const { args, env } = await setUp({ args: process.argv.slice(2), redis: 'always', browser: true });
 const folder = mkdtempSync(join(tmpdir(), 'quern-test-'));
+if (env['QUERN_TEST_SEED'] === undefined) {
+  process.stdout.write(
+    'Properties are tested with the same values each time; for others: QUERN_TEST_SEED=random QUERN_TEST_RUNS=20 npm test\n',
+  );
+}
 try {
   const reportPath = join(folder, 'report.json');
   const exitCode = await runInForeground(
