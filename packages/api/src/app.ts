@@ -17,6 +17,7 @@ import { bodyReader } from './request-body.ts';
 import { openContext } from './request-context.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { addRoute, type Route } from './routes.ts';
+import { statisticsRoutes } from './statistics-routes.ts';
 
 export interface AppDeps {
   readonly queue: PredictionQueue;
@@ -68,6 +69,7 @@ export function buildApp(deps: AppDeps): Express {
     ...predictionRoutes(routeDeps),
     ...modelRoutes(routeDeps),
     ...quarantineRoutes(routeDeps),
+    ...statisticsRoutes(routeDeps),
     ...protocolRoutes(routeDeps),
     ...docsRoutes(),
     metricsRoute(metrics),

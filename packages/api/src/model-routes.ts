@@ -1,9 +1,8 @@
-import { QuernError, show } from '@quern/contract';
 import type { KnownModel } from '@quern/queue';
 import { sendJson } from './json-response.ts';
 import { getModelQuerySchema } from './model-query.ts';
 import { modelToWire, type WireModel } from './model-to-wire.ts';
-import { resolveKnown } from './prediction-door.ts';
+import { resolveKnown, versionsOf } from './prediction-door.ts';
 import { parseRequest } from './request-schema.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { type Handler, optionalParameter, pathParameter, type Route } from './routes.ts';
@@ -28,7 +27,7 @@ export function modelRoutes({ queue }: RouteDeps): Route[] {
         const model = await resolveKnown(queue, pathParameter(request, 'model'));
         const [depth, profiles] = await Promise.all([
           queue.depth(model.name),
-          profile === 'true' ? queue.profiles(model.name) : undefined,
+          profile === 'true' ? queue.operations.profiles(model.name) : undefined,
         ]);
         sendJson(response, 200, modelToWire(model, depth, profiles));
       },
@@ -43,18 +42,7 @@ function resetProfile({ queue }: Pick<RouteDeps, 'queue'>): Handler {
   return async (request, response) => {
     const model = await resolveKnown(queue, pathParameter(request, 'model'));
     const versions = versionsOf(model, optionalParameter(request, 'version'));
-    const forgotten = await queue.resetProfiles(model.name, versions);
+    const forgotten = await queue.operations.resetProfiles(model.name, versions);
     sendJson(response, 200, { model: model.name, versions: versions.map(String), forgotten });
   };
-}
-
-function versionsOf(model: KnownModel, wanted: string | undefined): number[] {
-  const known = model.versions.map(({ version }) => version);
-  if (wanted === undefined) return known;
-  const found = known.filter((version) => String(version) === wanted);
-  if (found.length > 0) return found;
-  throw new QuernError(
-    'VERSION_NOT_FOUND',
-    `version: got ${show(wanted)}, expected one of ${known.join(', ')}`,
-  );
 }

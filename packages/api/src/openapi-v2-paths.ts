@@ -8,6 +8,7 @@ import {
   readySchema,
   serverMetadataSchema,
 } from './protocol-routes.ts';
+import { modelStatisticsSchema } from './statistics-to-wire.ts';
 
 const model = z.object({ model: z.string().meta({ description: 'Name of the model.' }) });
 const version = model.extend({
@@ -55,6 +56,31 @@ const SERVER_ROUTES: readonly RouteConfig[] = [
       '200': jsonResponse('Ready.', readySchema),
       '503': jsonResponse('Redis does not answer, or the process is stopping.', readySchema),
     },
+  },
+];
+
+const statistics = (path: string, suffix: string, of: string): RouteConfig => ({
+  ...PROTOCOL,
+  method: 'get',
+  path,
+  operationId: `modelStatistics${suffix}`,
+  summary: `What ${of} done so far, in numbers and times`,
+  description: 'Up to a fraction of a second behind.',
+  responses: {
+    '200': jsonResponse('The statistics.', modelStatisticsSchema),
+    ...v2Errors(suffix === '' ? FAULTS.redis : FAULTS.version),
+  },
+});
+
+const STATISTICS_ROUTES: readonly RouteConfig[] = [
+  statistics('/v2/models/stats', '', 'all models have'),
+  {
+    ...statistics('/v2/models/{model}/stats', 'OfModel', 'a model has'),
+    request: { params: model },
+  },
+  {
+    ...statistics('/v2/models/{model}/versions/{version}/stats', 'OfVersion', 'a version has'),
+    request: { params: version },
   },
 ];
 
@@ -121,5 +147,7 @@ const MODEL_ROUTES: readonly RouteConfig[] = FORMS.flatMap(({ path, params, suff
 
 /** The paths of `/v2`. */
 export function registerV2Paths(registry: OpenAPIRegistry): void {
-  for (const route of [...SERVER_ROUTES, ...MODEL_ROUTES]) registry.registerPath(route);
+  for (const route of [...SERVER_ROUTES, ...MODEL_ROUTES, ...STATISTICS_ROUTES]) {
+    registry.registerPath(route);
+  }
 }

@@ -63,6 +63,21 @@ export async function resolveKnown(queue: PredictionQueue, name: string): Promis
   return queue.registry.model(name) ?? (await queue.registry.resolve(name)).model;
 }
 
+/**
+ * The known versions of a model, or the one named.
+ * @throws QuernError `VERSION_NOT_FOUND`
+ */
+export function versionsOf(model: KnownModel, wanted: string | undefined): number[] {
+  const known = model.versions.map(({ version }) => version);
+  if (wanted === undefined) return known;
+  const found = known.filter((version) => String(version) === wanted);
+  if (found.length > 0) return found;
+  throw new QuernError(
+    'VERSION_NOT_FOUND',
+    `version: got ${show(wanted)}, expected one of ${known.join(', ')}`,
+  );
+}
+
 function assertModelName(name: string): void {
   if (MODEL_NAME_PATTERN.test(name)) return;
   const expected = 'expected 1 to 64 of A-Z a-z 0-9 _ . - that begin with a letter or digit';

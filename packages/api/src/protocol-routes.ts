@@ -20,7 +20,13 @@ export const modelReadySchema = z
   .meta({ id: 'ModelReady' });
 
 /** Of the protocol's extensions, those that are true here. */
-const EXTENSIONS = ['binary_tensor_data', 'classification', 'parameters', 'schedule_policy'];
+const EXTENSIONS = [
+  'binary_tensor_data',
+  'classification',
+  'parameters',
+  'schedule_policy',
+  'statistics',
+];
 
 const READY_TIMEOUT_MS = 1000;
 

@@ -44,7 +44,7 @@ export function quarantineRoutes({ queue, bodies }: RouteDeps): Route[] {
       path: '/v1/models/{model}/quarantine',
       get: async (request, response) => {
         const { name } = await resolveKnown(queue, pathParameter(request, 'model'));
-        sendJson(response, 200, quarantineToWire(await queue.quarantined(name)));
+        sendJson(response, 200, quarantineToWire(await queue.operations.quarantined(name)));
       },
     },
     {
@@ -53,7 +53,7 @@ export function quarantineRoutes({ queue, bodies }: RouteDeps): Route[] {
         const { name } = await resolveKnown(queue, pathParameter(request, 'model'));
         const body = await bodies.json(request, response);
         const { fingerprint } = parseRequest(liftQuarantineSchema, body, 'body');
-        const lifted = await queue.liftQuarantine(name, fingerprint);
+        const lifted = await queue.operations.liftQuarantine(name, fingerprint);
         sendJson(response, 200, { lifted });
       },
     },

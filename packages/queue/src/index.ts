@@ -12,6 +12,7 @@ export { type JobData, jobDataSchema } from './job-record.ts';
 export { type JobResult, jobResultSchema, packResult, type StoredResult } from './job-result.ts';
 export { partResultKey } from './keys.ts';
 export type { KnownModel, KnownVersion } from './known-model.ts';
+export { ModelOperations } from './model-operations.ts';
 export {
   INLINE_PAYLOAD_BYTES,
   PayloadStore,
@@ -47,4 +48,7 @@ export {
 } from './redis-connection.ts';
 export { RegistryPublisher } from './registry-publisher.ts';
 export { type ModelTarget, RegistryReader } from './registry-reader.ts';
+export type { BatchTallies, Tally, VersionStatistics } from './statistics-record.ts';
+export { StatisticsStore } from './statistics-store.ts';
+export { StatisticsTally, type TalliedRun } from './statistics-tally.ts';
 export type { Submission } from './submission.ts';

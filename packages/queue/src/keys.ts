@@ -105,3 +105,8 @@ export function profilesKey(model: string): string {
 export function profileResetChannel(model: string): string {
   return ownKey(model, 'profile-reset');
 }
+
+/** Hash of what a version has done, over all workers and their restarts; see `VersionStatistics`. */
+export function statisticsKey(model: string, version: number): string {
+  return ownKey(model, `statistics:${version}`);
+}

@@ -10,13 +10,11 @@ import { ExpirySweeper } from './expiry-sweeper.ts';
 import { JobReader } from './job-reader.ts';
 import { type JobView, predictionFromJob } from './job-record.ts';
 import { KNOWN_MODELS_KEY } from './keys.ts';
+import { ModelOperations } from './model-operations.ts';
 import { PayloadStore } from './payload-store.ts';
 import { PredictionIntake } from './prediction-intake.ts';
 import { type ListQuery, listPredictions, type PredictionPage } from './prediction-list.ts';
 import { PredictionWait, type WaitOptions } from './prediction-wait.ts';
-import type { ProfileRecord } from './profile-record.ts';
-import { ProfileStore } from './profile-store.ts';
-import type { QuarantinedInput } from './quarantine-store.ts';
 import { QuarantineWatch } from './quarantine-watch.ts';
 import { type QueueDepth, readQueueDepth } from './queue-depth.ts';
 import { connectRedis, redisFault } from './redis-connection.ts';
@@ -53,6 +51,7 @@ const CANCEL_TIMEOUT_MS = 5000;
  */
 export class PredictionQueue {
   readonly registry: RegistryReader;
+  readonly operations: ModelOperations;
   readonly #quarantine: QuarantineWatch;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -62,7 +61,6 @@ export class PredictionQueue {
   readonly #intake: PredictionIntake;
   readonly #hub: ReplyHub;
   readonly #sweeper: ExpirySweeper;
-  readonly #profiles: ProfileStore;
   readonly #expiryListeners = new Set<(model: string, predictions: number) => void>();
   readonly #waits = new Set<PredictionWait>();
   #closing: Promise<void> | undefined;
@@ -80,7 +78,6 @@ export class PredictionQueue {
       queues: this.#queues,
       processId,
     });
-    this.#profiles = new ProfileStore(redis);
     this.#admission = new Admission(redis);
     this.#hub = new ReplyHub({ redis, subscriber, processId, onError });
     this.registry = new RegistryReader({ redis, subscriber, onError });
@@ -93,6 +90,11 @@ export class PredictionQueue {
       },
     });
     this.#quarantine = new QuarantineWatch({ redis, subscriber, onError });
+    this.operations = new ModelOperations({
+      redis,
+      quarantine: this.#quarantine,
+      guarded: (action) => this.#guarded(action),
+    });
   }
 
   /** @throws QuernError `REDIS_UNAVAILABLE` if Redis does not answer within `redisWaitMs` */
@@ -325,39 +327,9 @@ export class PredictionQueue {
     return this.#guarded(() => readQueueDepth(this.#redis, model));
   }
 
-  /** The inputs of a model that are in quarantine, the latest first. */
-  quarantined(model: string): Promise<QuarantinedInput[]> {
-    return this.#guarded(() => this.#quarantine.store.list(model));
-  }
-
-  /**
-   * Accepts inputs in quarantine again: the one with this fingerprint, or all of the model.
-   * @returns how many were in quarantine
-   */
-  liftQuarantine(model: string, fingerprint?: string): Promise<number> {
-    return this.#guarded(async () => {
-      const lifted = await this.#quarantine.store.lift(model, fingerprint);
-      await this.#quarantine.refresh();
-      return lifted;
-    });
-  }
-
   /** Calls back whenever this process has ended predictions at their deadlines. */
   onExpired(listener: (model: string, predictions: number) => void): void {
     this.#expiryListeners.add(listener);
-  }
-
-  /** What is stored of the run times of a model's versions, what was saved last first. */
-  profiles(model: string): Promise<readonly ProfileRecord[]> {
-    return this.#guarded(async () => (await this.#profiles.load(model)).records);
-  }
-
-  /**
-   * Forgets the run times of some versions, here and in every worker.
-   * @returns how many records there were
-   */
-  resetProfiles(model: string, versions: readonly number[]): Promise<number> {
-    return this.#guarded(() => this.#profiles.reset(model, versions));
   }
 
   async #guarded<T>(action: () => Promise<T>): Promise<T> {

@@ -95,7 +95,7 @@ describe('an input in quarantine', () => {
     await store.add('m', quarantined({ untilMs: Date.now() + 700 }));
     await untilRefused();
     await untilAccepted();
-    expect(await queue.quarantined('m')).toEqual([]);
+    expect(await queue.operations.quarantined('m')).toEqual([]);
   });
 
   test('can be looked at and lifted, alone or with all of its model, for every producer', async () => {
@@ -105,20 +105,20 @@ describe('an input in quarantine', () => {
     await store.add('m', first);
     await store.add('m', second);
     await untilRefused();
-    expect(await queue.quarantined('m')).toEqual([first, second]);
-    expect(await queue.liftQuarantine('m', 'unknown')).toBe(0);
-    expect(await queue.liftQuarantine('m', fingerprint)).toBe(1);
+    expect(await queue.operations.quarantined('m')).toEqual([first, second]);
+    expect(await queue.operations.liftQuarantine('m', 'unknown')).toBe(0);
+    expect(await queue.operations.liftQuarantine('m', fingerprint)).toBe(1);
     await untilAccepted();
     await untilAccepted(other);
-    expect(await queue.quarantined('m')).toEqual([second]);
-    expect(await queue.liftQuarantine('m')).toBe(1);
-    expect(await queue.quarantined('m')).toEqual([]);
+    expect(await queue.operations.quarantined('m')).toEqual([second]);
+    expect(await queue.operations.liftQuarantine('m')).toBe(1);
+    expect(await queue.operations.quarantined('m')).toEqual([]);
   });
 
   test('leaves nothing in Redis when it is lifted', async () => {
     await store.countKill('m', fingerprint, 600_000);
     await store.add('m', quarantined());
-    await queue.liftQuarantine('m');
+    await queue.operations.liftQuarantine('m');
     const keys = await bench.redis.keys('*');
     expect(keys.filter((key) => /quarantine|kills/.test(key))).toEqual([]);
   });
@@ -148,7 +148,7 @@ test('no more than a thousand inputs of a model are kept, the ones whose time is
     store.add('m', quarantined({ fingerprint: `f${i}`, untilMs: nowMs + 600_000 + i }));
   await Promise.all(Array.from({ length: 1000 }, (_, i) => add(i)));
   for (const i of [1000, 1001, 1002]) await add(i);
-  const kept = (await queue.quarantined('m')).map((input) => input.fingerprint);
+  const kept = (await queue.operations.quarantined('m')).map((input) => input.fingerprint);
   expect(kept).toHaveLength(1000);
   for (const gone of ['f0', 'f1', 'f2']) expect(kept).not.toContain(gone);
 });

@@ -16,6 +16,7 @@ import type { InstancePlacer } from './instance-placer.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
 import type { ProfileKeeper } from './profile-keeper.ts';
 import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
+import type { StatisticsKeeper } from './statistics-keeper.ts';
 import { VersionMeter } from './version-meter.ts';
 import { VersionService } from './version-service.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -32,6 +33,7 @@ export interface ModelServiceOptions {
   readonly quarantine: QuarantineAccess;
   readonly profiles: (version: number) => ProfileKeeper;
   readonly turns: DeviceTurns;
+  readonly statistics: StatisticsKeeper;
   readonly logger: Logger;
   readonly onChange: () => void;
 }
@@ -149,16 +151,17 @@ export class ModelService {
 
   async #handle(prediction: QueuedPrediction): Promise<JobResult> {
     const meter = this.#meterOf(prediction.data.version);
+    const sinceAcceptedMs = (): number => Math.max(0, Date.now() - prediction.createdAtMs);
     try {
       const result = await this.#runOn(prediction);
-      meter.ended('succeeded');
+      meter.ended('succeeded', sinceAcceptedMs());
       return result;
     } catch (error) {
       if (error instanceof ReturnToQueue) {
-        meter.ended('returned');
+        meter.ended('returned', sinceAcceptedMs());
       } else {
         this.#stats.failure();
-        meter.ended(error instanceof QuernError ? error.code : 'INTERNAL');
+        meter.ended(error instanceof QuernError ? error.code : 'INTERNAL', sinceAcceptedMs());
       }
       throw error;
     }
@@ -167,7 +170,10 @@ export class ModelService {
   #meterOf(version: number): VersionMeter {
     const known = this.#meters.get(version);
     if (known !== undefined) return known;
-    const meter = new VersionMeter(this.#options.metrics, this.name, version);
+    const { metrics, statistics } = this.#options;
+    const model = this.name;
+    const tally = statistics.of(model, version);
+    const meter = new VersionMeter({ metrics, model, version, tally });
     this.#meters.set(version, meter);
     return meter;
   }

@@ -5,11 +5,13 @@ import {
   batchRowsBucket,
   type VersionStats,
 } from '@quern/contract';
+import type { StatisticsTally } from '@quern/queue';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** A run that went through, as it is counted. */
 export interface MeteredRun {
   readonly rows: number;
+  readonly predictions: number;
   readonly meanQueueMs: number;
   readonly collateMs: number;
   readonly inferenceMs: number;
@@ -22,12 +24,20 @@ export interface MeteredRun {
 /** Weight of the newest batch in the running means. */
 const MEAN_WEIGHT = 0.05;
 
+export interface VersionMeterParts {
+  readonly metrics: WorkerMetrics;
+  readonly model: string;
+  readonly version: number;
+  readonly tally: StatisticsTally;
+}
+
 /**
- * Counts what one version does on this worker, once for `/metrics` and once for the registry, so that
- * both tell the same story. The registry's figures are read with every heartbeat: they stay small.
+ * Counts what one version does on this worker: for `/metrics`, for the registry, and for the statistics
+ * that outlive the worker, so that all tell the same story. The registry's figures are read with every heartbeat: they stay small.
  */
 export class VersionMeter {
   readonly #metrics: WorkerMetrics;
+  readonly #tally: StatisticsTally;
   readonly #labels: { readonly model: string; readonly version: string };
   readonly #batchRows = new Array<number>(BATCH_ROWS_BOUNDS.length + 1).fill(0);
   readonly #reasons = new Map<string, number>();
@@ -52,8 +62,9 @@ export class VersionMeter {
   #fillRatio = 0;
   #paddingRatio = 0;
 
-  constructor(metrics: WorkerMetrics, model: string, version: number) {
+  constructor({ metrics, model, version, tally }: VersionMeterParts) {
     this.#metrics = metrics;
+    this.#tally = tally;
     this.#labels = { model, version: String(version) };
   }
 
@@ -69,6 +80,7 @@ export class VersionMeter {
   /** A run went through. */
   ran(run: MeteredRun): void {
     const { rows, paddingRatio = 0 } = run;
+    this.#tally.ran(run, Date.now());
     const bucket = batchRowsBucket(rows);
     this.#batchRows[bucket] = (this.#batchRows[bucket] ?? 0) + 1;
     this.#totals.batches += 1;
@@ -93,9 +105,13 @@ export class VersionMeter {
   /**
    * A prediction left this worker.
    * @param outcome `succeeded`, an error code, or `returned` to the queue
+   * @param totalMs since it was accepted
    */
-  ended(outcome: string): void {
+  ended(outcome: string, totalMs: number): void {
     this.#metrics.predictions.inc({ ...this.#labels, outcome });
+    if (outcome !== 'returned' && outcome !== 'CANCELED') {
+      this.#tally.ended(outcome === 'succeeded' ? 'success' : 'fail', totalMs);
+    }
     if (outcome === 'succeeded') this.#totals.succeeded += 1;
     else if (outcome === 'DEADLINE_EXCEEDED') this.#totals.expired += 1;
     else if (outcome === 'INPUT_QUARANTINED') this.#totals.quarantined += 1;

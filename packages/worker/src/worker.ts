@@ -14,6 +14,7 @@ import {
   ProfileStore,
   QuarantineWatch,
   RegistryPublisher,
+  StatisticsStore,
 } from '@quern/queue';
 import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runtime';
 import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/service';
@@ -25,6 +26,7 @@ import { InstancePlanner } from './instance-planner.ts';
 import { ModelService } from './model-service.ts';
 import { ProfileKeepers } from './profile-keepers.ts';
 import type { WorkerSettings } from './settings.ts';
+import { StatisticsKeeper } from './statistics-keeper.ts';
 import { problemsOf, unservedModels } from './unserved-models.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 
@@ -99,6 +101,13 @@ export async function startWorker(
         list: listGpus,
       }),
   });
+  const statistics = new StatisticsKeeper({
+    store: new StatisticsStore(redis),
+    isStoreReady: () => redis.status === 'ready',
+    onError,
+  });
+  // After the models, which end predictions while they close.
+  lifecycle.defer('statistics', () => statistics.close());
   const turns = new DeviceTurns(realClock, await availableCores());
   const services = scan.models.map(
     (model) =>
@@ -114,6 +123,7 @@ export async function startWorker(
         quarantine: { watch, payloads: new PayloadStore(redis) },
         profiles: (version) => keepers.of(model.name, version),
         turns,
+        statistics,
         logger,
         onChange: () => void publisher?.publish().catch(onError),
       }),

@@ -1,3 +1,4 @@
+import { StatisticsTally } from '@quern/queue';
 import { createMetricsRegistry } from '@quern/service';
 import { expect, test } from 'vitest';
 import { VersionMeter } from '../src/version-meter.ts';
@@ -5,6 +6,7 @@ import { createWorkerMetrics } from '../src/worker-metrics.ts';
 
 const RUN = {
   rows: 6,
+  predictions: 3,
   meanQueueMs: 4,
   collateMs: 1,
   inferenceMs: 20,
@@ -15,7 +17,9 @@ const RUN = {
 
 test('counts once for the registry and once for /metrics', async () => {
   const registry = createMetricsRegistry('worker');
-  const meter = new VersionMeter(createWorkerMetrics(registry), 'digits', 2);
+  const metrics = createWorkerMetrics(registry);
+  const tally = new StatisticsTally(() => {});
+  const meter = new VersionMeter({ metrics, model: 'digits', version: 2, tally });
   meter.formed('full', 1);
   meter.formed('idle', 0.5);
   meter.ran({ ...RUN, rows: 8, paddingRatio: 0.5 });
@@ -29,7 +33,7 @@ test('counts once for the registry and once for /metrics', async () => {
     'INPUT_QUARANTINED',
     'INFERENCE_FAILED',
   ]) {
-    meter.ended(outcome);
+    meter.ended(outcome, 100);
   }
   meter.reran(3);
   meter.recycled('memory');
