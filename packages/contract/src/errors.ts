@@ -54,6 +54,11 @@ const CATALOGUE = {
     retryable: false,
     meaning: 'The id or idempotency key was used with another body.',
   },
+  ADDRESS_REFUSED: {
+    httpStatus: 400,
+    retryable: false,
+    meaning: 'A URL leads to an address that is not public and not allowed.',
+  },
   PAYLOAD_TOO_LARGE: { httpStatus: 413, retryable: false, meaning: 'The body is over the limit.' },
   UNSUPPORTED_MEDIA_TYPE: {
     httpStatus: 415,
@@ -111,6 +116,11 @@ const CATALOGUE = {
     httpStatus: 500,
     retryable: false,
     meaning: "The prediction's input is no longer in Redis.",
+  },
+  FOREIGN_HOST_FAILED: {
+    httpStatus: 502,
+    retryable: true,
+    meaning: 'The host of a URL could not be reached, took too long or broke off.',
   },
   REDIS_UNAVAILABLE: { httpStatus: 503, retryable: true, meaning: 'Redis cannot be reached.' },
   SHUTTING_DOWN: { httpStatus: 503, retryable: true, meaning: 'The process is stopping.' },
