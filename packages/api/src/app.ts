@@ -25,6 +25,8 @@ export interface AppDeps {
   readonly registry: Registry;
   /** Empty: no key is asked for. */
   readonly apiKeys: readonly string[];
+  /** Keys that also open what is for administrators; default none. */
+  readonly adminKeys?: readonly string[] | undefined;
   /** Origins whose pages may call from a browser, or `*`; empty or absent: none. */
   readonly corsOrigins?: readonly string[];
   readonly bodyLimitBytes: number;
@@ -64,7 +66,8 @@ export function buildApp(deps: AppDeps): Express {
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) {
     app.use(crossOrigin(deps.corsOrigins));
   }
-  app.use(authenticate(deps.apiKeys), compression({ threshold: COMPRESS_FROM_BYTES }));
+  const { apiKeys, adminKeys = [] } = deps;
+  app.use(authenticate({ apiKeys, adminKeys }), compression({ threshold: COMPRESS_FROM_BYTES }));
   const routes = [
     ...predictionRoutes(routeDeps),
     ...modelRoutes(routeDeps),

@@ -15,32 +15,53 @@ const BASIC = /^Basic +([A-Za-z0-9+/=]+) *$/i;
 interface KnownKey {
   readonly digest: Buffer;
   readonly caller: string;
+  readonly isAdministrators: boolean;
+}
+
+export interface AuthenticationKeys {
+  /** Empty: everybody may make predictions. */
+  readonly apiKeys: readonly string[];
+  /** They open everything that an API key does, and what is for administrators. */
+  readonly adminKeys: readonly string[];
 }
 
 /**
  * Asks for one of the keys as `Authorization: Bearer KEY` on every path but the health checks. The
- * documentation also takes the key as the password of HTTP Basic, with any user name.
- * @param keys empty: everybody may do everything
+ * documentation also takes the key as the password of HTTP Basic, with any user name. Where there are no
+ * keys at all, everybody may do everything.
  */
-export function authenticate(keys: readonly string[]): RequestHandler {
-  const known = keys.map((key): KnownKey => {
-    const digest = digestOf(key);
-    return { digest, caller: digest.toString('hex').slice(0, 16) };
-  });
+export function authenticate({ apiKeys, adminKeys }: AuthenticationKeys): RequestHandler {
+  const known = [
+    ...adminKeys.map((key) => knownKey(key, true)),
+    ...apiKeys.map((key) => knownKey(key, false)),
+  ];
   return (request: Request, response: Response, next: NextFunction): void => {
+    const context = contextOf(response);
     if (known.length === 0 || OPEN_PATHS.has(request.path)) {
+      if (known.length === 0) context.administration = 'allowed';
       next();
       return;
     }
     const isBrowserPath = BROWSER_PATH.test(request.path);
     const found = findKey(known, keyFrom(request.get('authorization'), isBrowserPath));
-    if (found === undefined) {
+    if (found === undefined && apiKeys.length > 0) {
       response.setHeader('WWW-Authenticate', isBrowserPath ? 'Basic realm="Quern"' : 'Bearer');
       throw unauthenticated(request.get('authorization'));
     }
-    contextOf(response).caller = found.caller;
+    if (found !== undefined) {
+      const refusal = adminKeys.length === 0 ? 'no-keys-set' : 'wrong-key';
+      context.caller = found.caller;
+      context.administration = found.isAdministrators ? 'allowed' : refusal;
+    } else if (request.get('authorization') !== undefined) {
+      context.administration = 'wrong-key';
+    }
     next();
   };
+}
+
+function knownKey(key: string, isAdministrators: boolean): KnownKey {
+  const digest = digestOf(key);
+  return { digest, caller: digest.toString('hex').slice(0, 16), isAdministrators };
 }
 
 function keyFrom(header: string | undefined, isBasicAllowed: boolean): string | undefined {

@@ -1,4 +1,5 @@
 import type { KnownModel } from '@quern/queue';
+import { forAdministrators } from './administration.ts';
 import { sendJson } from './json-response.ts';
 import { getModelQuerySchema } from './model-query.ts';
 import { modelToWire, type WireModel } from './model-to-wire.ts';
@@ -11,7 +12,7 @@ import { type Handler, optionalParameter, pathParameter, type Route } from './ro
 export function modelRoutes({ queue }: RouteDeps): Route[] {
   const describe = async (model: KnownModel): Promise<WireModel> =>
     modelToWire(model, await queue.depth(model.name));
-  const reset = resetProfile({ queue });
+  const reset = forAdministrators(resetProfile({ queue }));
   return [
     {
       path: '/v1/models',

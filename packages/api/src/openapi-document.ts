@@ -21,6 +21,11 @@ export function openApiDocument(version: string): OpenApiDocument {
     scheme: 'bearer',
     description: 'One of QUERN_API_KEYS, if the server has any.',
   });
+  registry.registerComponent('securitySchemes', 'adminKey', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'One of QUERN_ADMIN_KEYS, if the server has any keys.',
+  });
   registerV1Paths(registry);
   registerQuarantinePaths(registry);
   registerV2Paths(registry);

@@ -1,6 +1,6 @@
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { FAULTS, jsonBody, jsonResponse, v1Errors } from './openapi-responses.ts';
+import { ADMINISTRATORS, FAULTS, jsonBody, jsonResponse, v1Errors } from './openapi-responses.ts';
 import { liftedSchema, liftQuarantineSchema, quarantineSchema } from './quarantine-routes.ts';
 
 const modelParameter = z.object({ model: z.string().meta({ description: 'Name of the model.' }) });
@@ -21,6 +21,7 @@ export function registerQuarantinePaths(registry: OpenAPIRegistry): void {
   });
   registry.registerPath({
     tags: ['Models'],
+    ...ADMINISTRATORS,
     method: 'post',
     path: '/v1/models/{model}/quarantine/lift',
     operationId: 'liftQuarantine',
@@ -31,7 +32,7 @@ export function registerQuarantinePaths(registry: OpenAPIRegistry): void {
     },
     responses: {
       '200': jsonResponse('How many were in quarantine.', liftedSchema),
-      ...v1Errors(FAULTS.modelBody),
+      ...v1Errors([...FAULTS.modelBody, ...FAULTS.administration]),
     },
   });
 }

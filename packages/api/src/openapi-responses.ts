@@ -30,6 +30,8 @@ export const FAULTS = {
   prediction: [...REDIS, 'PREDICTION_NOT_FOUND'],
   model: MODEL,
   modelBody: [...BODY, ...MODEL],
+  /** Of what only administrators may do. */
+  administration: ['FORBIDDEN'],
   /** Of a model that is known but cannot be loaded, even the metadata are not. */
   version: VERSION,
   create: [...CREATE, 'CONFLICT'],
@@ -68,6 +70,9 @@ export function errorResponses(codes: readonly ErrorCode[], schema: z.ZodType): 
   });
   return Object.fromEntries(entries);
 }
+
+/** For the description of an operation that is for administrators. */
+export const ADMINISTRATORS = { security: [{ adminKey: [] }, {}] };
 
 /** Error answers in the form of `/v1`. */
 export function v1Errors(codes: readonly ErrorCode[]): Responses {

@@ -9,7 +9,14 @@ import {
 import { z } from 'zod';
 import { getModelQuerySchema } from './model-query.ts';
 import { modelListSchema, modelSchema } from './model-to-wire.ts';
-import { FAULTS, jsonBody, jsonResponse, type Responses, v1Errors } from './openapi-responses.ts';
+import {
+  ADMINISTRATORS,
+  FAULTS,
+  jsonBody,
+  jsonResponse,
+  type Responses,
+  v1Errors,
+} from './openapi-responses.ts';
 import { getPredictionQuerySchema, listPredictionsQuerySchema } from './prediction-query.ts';
 import { profileResetSchema } from './profile-to-wire.ts';
 
@@ -228,6 +235,7 @@ const ROUTES: readonly RouteConfig[] = [
   },
   {
     ...MODELS,
+    ...ADMINISTRATORS,
     method: 'delete',
     path: '/v1/models/{model}/profile',
     operationId: 'resetModelProfile',
@@ -236,11 +244,12 @@ const ROUTES: readonly RouteConfig[] = [
     request: { params: modelParameter },
     responses: {
       '200': jsonResponse('What was forgotten.', profileResetSchema),
-      ...v1Errors(FAULTS.model),
+      ...v1Errors([...FAULTS.model, ...FAULTS.administration]),
     },
   },
   {
     ...MODELS,
+    ...ADMINISTRATORS,
     method: 'delete',
     path: '/v1/models/{model}/versions/{version}/profile',
     operationId: 'resetVersionProfile',
@@ -248,7 +257,7 @@ const ROUTES: readonly RouteConfig[] = [
     request: { params: versionParameters },
     responses: {
       '200': jsonResponse('What was forgotten.', profileResetSchema),
-      ...v1Errors([...FAULTS.model, 'VERSION_NOT_FOUND']),
+      ...v1Errors([...FAULTS.model, ...FAULTS.administration, 'VERSION_NOT_FOUND']),
     },
   },
 ];

@@ -1,5 +1,6 @@
 import type { QuarantinedInput } from '@quern/queue';
 import { z } from 'zod';
+import { forAdministrators } from './administration.ts';
 import { sendJson } from './json-response.ts';
 import { resolveKnown } from './prediction-door.ts';
 import { parseRequest } from './request-schema.ts';
@@ -49,13 +50,13 @@ export function quarantineRoutes({ queue, bodies }: RouteDeps): Route[] {
     },
     {
       path: '/v1/models/{model}/quarantine/lift',
-      post: async (request, response) => {
+      post: forAdministrators(async (request, response) => {
         const { name } = await resolveKnown(queue, pathParameter(request, 'model'));
         const body = await bodies.json(request, response);
         const { fingerprint } = parseRequest(liftQuarantineSchema, body, 'body');
         const lifted = await queue.operations.liftQuarantine(name, fingerprint);
         sendJson(response, 200, { lifted });
-      },
+      }),
     },
   ];
 }

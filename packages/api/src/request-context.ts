@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
 
+/**
+ * What the caller may do beyond predictions: `allowed` with an administrator's key, or where no keys
+ * are set at all (the API can then only be reached from this machine).
+ */
+export type Administration = 'allowed' | 'wrong-key' | 'no-key' | 'no-keys-set';
+
 /** What is known of one request beyond its HTTP. */
 export interface RequestContext {
   /** From `X-Request-Id`, or made here; it stands in the answer and in the log. */
@@ -10,6 +16,7 @@ export interface RequestContext {
   route: string;
   /** Names the API key in use without telling it. */
   caller: string;
+  administration: Administration;
   /** Set while the request may still be refused as a prediction: the model's name, once it is known. */
   submission?: { model?: string } | undefined;
 }
@@ -31,6 +38,7 @@ export function openContext(request: Request, response: Response, next: NextFunc
     startedAtMs: performance.now(),
     route: UNMATCHED_ROUTE,
     caller: ANONYMOUS,
+    administration: 'no-key',
   });
   response.setHeader('X-Request-Id', requestId);
   next();

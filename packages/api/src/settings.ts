@@ -10,6 +10,14 @@ export const apiSettings = {
     fallback: 8080,
     meaning: 'Port of the API.',
   }),
+  adminKeys: setting<readonly string[]>({
+    variable: 'QUERN_ADMIN_KEYS',
+    schema: listText(),
+    fallback: [],
+    meaning:
+      'Comma-separated keys of administrators, who may also load and unload models, lift quarantines and reset run times. Where neither these nor QUERN_API_KEYS are set, everybody may.',
+    secret: true,
+  }),
   bodyLimitBytes: setting({
     variable: 'QUERN_BODY_LIMIT_BYTES',
     schema: integerText(1024, 1_073_741_824),

@@ -29,6 +29,7 @@ export interface Call {
 
 export interface RunningApiOptions {
   readonly apiKeys?: readonly string[];
+  readonly adminKeys?: readonly string[];
   readonly bodyLimitBytes?: number;
   readonly syncWaitMs?: number;
   readonly publicUrl?: string;
@@ -83,6 +84,7 @@ export class RunningApi {
       }),
       registry: createMetricsRegistry('api'),
       apiKeys: options.apiKeys ?? [],
+      adminKeys: options.adminKeys,
       bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
       syncWaitMs: options.syncWaitMs ?? 10_000,
       requestTimeoutMs: 120_000,
