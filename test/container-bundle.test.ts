@@ -34,7 +34,14 @@ describe.each(services)('the files of the image $name', ({ name, command, enviro
     const installed = readdirSync(join(folder, 'node_modules', '.pnpm')).join('\n');
     const { devDependencies } = JSON.parse(readFileSync(inRepository('package.json'), 'utf8'));
     expect(Object.keys(devDependencies)).toContain('vitest');
-    for (const tool of ['vitest', 'tsx', 'dclint', 'playwright-core', '@biomejs+biome']) {
+    for (const tool of [
+      'vitest',
+      'tsx',
+      'dclint',
+      'playwright-core',
+      '@biomejs+biome',
+      'typescript',
+    ]) {
       expect(installed).not.toMatch(new RegExp(`^${tool}@`, 'm'));
     }
   });

@@ -71,6 +71,25 @@ function removeLeftovers() {
     if (!needed.has(folder)) rmSync(join(bundle, 'packages', folder), { recursive: true });
   }
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) rmSync(join(bundle, file));
+  removeCompiler();
+}
+
+/** Libraries name TypeScript as a peer, for their types alone. */
+function removeCompiler() {
+  const store = join(bundle, 'node_modules', '.pnpm');
+  const folders = readdirSync(store, { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  for (const { name } of folders) {
+    if (/^(typescript|@typescript\+)/.test(name)) {
+      rmSync(join(store, name), { recursive: true });
+      continue;
+    }
+    const links = name === 'node_modules' ? store : join(store, name);
+    for (const link of ['typescript', '@typescript']) {
+      rmSync(join(links, 'node_modules', link), { recursive: true, force: true });
+    }
+  }
 }
 
 /** The package carries binaries for three operating systems, of which an image runs one. */
