@@ -1,4 +1,10 @@
-import { DATATYPES, type ModelStats, type TensorSpec } from '@quern/contract';
+import {
+  DATATYPES,
+  FIELD_KINDS,
+  type Field,
+  type ModelStats,
+  type TensorSpec,
+} from '@quern/contract';
 import type { KnownModel, KnownVersion, ProfileRecord, QueueDepth } from '@quern/queue';
 import { z } from 'zod';
 import { profileSourceSchema, profilesToWire, wireProfileSchema } from './profile-to-wire.ts';
@@ -19,6 +25,17 @@ const tensorSchema = z
       description:
         'May be left out: it is then 1 where this input is real, and 0 where it is padded.',
     }),
+    field: z
+      .object({
+        kind: z.enum(FIELD_KINDS),
+        description: z.string().optional(),
+        max_bytes: z.number().int().optional(),
+      })
+      .optional()
+      .meta({
+        description:
+          'What the elements are where the model has steps of its own: on `/v1` a string (text), an object (record), or a data URL or base64 (image, audio, bytes) for each row.',
+      }),
   })
   .meta({ id: 'ModelTensor' });
 
@@ -163,6 +180,15 @@ function tensorToWire({ name, datatype, shape, ...spec }: TensorSpec) {
     ...(spec.allowNonFinite === true && { allow_non_finite: true }),
     ...(spec.batchAxis !== undefined && { batch_axis: spec.batchAxis }),
     ...(spec.maskOf !== undefined && { mask_of: spec.maskOf }),
+    ...(spec.field !== undefined && { field: fieldToWire(spec.field) }),
+  };
+}
+
+function fieldToWire({ kind, description, maxBytes }: Field) {
+  return {
+    kind,
+    ...(description !== undefined && { description }),
+    ...(maxBytes !== undefined && { max_bytes: maxBytes }),
   };
 }
 

@@ -91,6 +91,16 @@ const CATALOGUE = {
     retryable: false,
     meaning: 'The model refused this input when it ran.',
   },
+  PREPROCESS_FAILED: {
+    httpStatus: 422,
+    retryable: false,
+    meaning: "A step of the model's preprocessing refused this input; the message names the step.",
+  },
+  POSTPROCESS_FAILED: {
+    httpStatus: 500,
+    retryable: false,
+    meaning: "A step of the model's postprocessing failed for this prediction.",
+  },
   OUT_OF_MEMORY: { httpStatus: 500, retryable: true, meaning: 'The device had too little memory.' },
   RUN_TIMEOUT: {
     httpStatus: 504,

@@ -2,7 +2,14 @@ export { decodeBytesElements, encodeBytesElements, splitBytesElements } from './
 export { type ClassificationOptions, classify } from './classification.ts';
 export { type BlockPlace, forEachRun } from './copy-runs.ts';
 export { DATATYPE_TRAITS, DATATYPES, type Datatype, datatypeFromOnnx } from './datatypes.ts';
-export { allocateElements, type ElementArray, viewBytes, viewElements } from './element-array.ts';
+export {
+  allocateElements,
+  type ElementArray,
+  packNumbers,
+  unpackNumbers,
+  viewBytes,
+  viewElements,
+} from './element-array.ts';
 export { fieldPath, show } from './error-text.ts';
 export {
   ERROR_CATALOGUE,
@@ -14,6 +21,7 @@ export {
   type QuernErrorOptions,
   toQuernError,
 } from './errors.ts';
+export { type FieldSpec, isFieldSpec } from './field-from-json.ts';
 export { parseInferInputs, parseRawInput } from './infer-inputs.ts';
 export {
   type AnsweredOutput,
@@ -31,6 +39,13 @@ export {
   requestedOutputs,
   type WantedOutput,
 } from './inference-protocol.ts';
+export {
+  FIELD_KINDS,
+  type Field,
+  type FieldKind,
+  fieldSchema,
+  isBinaryField,
+} from './input-field.ts';
 export { parseJson, stringifyJson } from './json.ts';
 export { formatLane, inputBatchAxis, type LanePart, laneOf, parseLane } from './lane.ts';
 export { maskTensor, scalarBytes } from './mask-tensor.ts';

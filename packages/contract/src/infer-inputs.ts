@@ -1,6 +1,7 @@
 import { encodeBytesElements } from './bytes-elements.ts';
 import { DATATYPE_TRAITS } from './datatypes.ts';
 import { show } from './error-text.ts';
+import { fieldFromData, isFieldSpec } from './field-from-json.ts';
 import type { InferRequest } from './inference-protocol.ts';
 import { arrangeRows, type ModelInputs } from './model-inputs.ts';
 import type { ModelSignature, TensorSpec } from './model-signature.ts';
@@ -65,7 +66,12 @@ function readInput(
   const shape = readShape(input.shape, `${path}.shape`);
   assertTensorFits(shape, spec, `${path}.shape`);
   const size = input.parameters?.['binary_data_size'];
-  if (size === undefined) return tensorFromData(input.data, shape, spec, `${path}.data`);
+  if (size === undefined) {
+    const at = `${path}.data`;
+    return isFieldSpec(spec)
+      ? fieldFromData(input.data, shape, spec, at)
+      : tensorFromData(input.data, shape, spec, at);
+  }
   if (input.data !== undefined) {
     throw invalidInput(path, 'got both data and binary_data_size, expected one of them');
   }

@@ -1,4 +1,5 @@
 import { fieldPath } from './error-text.ts';
+import { fieldFromJson, isFieldSpec } from './field-from-json.ts';
 import { inputBatchAxis, laneOf } from './lane.ts';
 import { maskTensor } from './mask-tensor.ts';
 import type { ModelSignature } from './model-signature.ts';
@@ -40,9 +41,13 @@ export function parseModelInputs(
     // Own keys only: a model's input may be called "constructor".
     if (!Object.hasOwn(input, spec.name)) {
       if (spec.maskOf !== undefined) return undefined;
-      throw invalidInput(at, `missing, expected ${spec.datatype} ${formatShape(spec.shape)}`);
+      const wanted = spec.field?.kind ?? `${spec.datatype} ${formatShape(spec.shape)}`;
+      throw invalidInput(at, `missing, expected ${wanted}`);
     }
-    const parsed = tensorFromJson(input[spec.name], spec, at);
+    const value = input[spec.name];
+    const parsed = isFieldSpec(spec)
+      ? fieldFromJson(value, spec, at)
+      : tensorFromJson(value, spec, at);
     if (index === 0) form = parsed.form;
     return parsed.tensor;
   });

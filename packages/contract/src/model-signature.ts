@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DATATYPES } from './datatypes.ts';
+import { fieldSchema } from './input-field.ts';
 import { paddingSchema } from './padding.ts';
 
 /** What a model takes or gives under one name. */
@@ -15,6 +16,8 @@ export const tensorSpecSchema = z
     batchAxis: z.number().int().nonnegative().nullable().optional(),
     /** An input that need not be sent: 1 where the input of this name is real, 0 where it is padding. */
     maskOf: z.string().optional(),
+    /** What the elements are where the model's own steps read or write them; for BYTES alone. */
+    field: fieldSchema.optional(),
   })
   .meta({ id: 'TensorSpec' });
 

@@ -13,11 +13,15 @@ export function tensorFromBase64(
   spec: TensorSpec,
   path: string,
 ): Tensor {
+  return tensorFromBinary(bytesFromBase64(b64, path), shape, spec, path);
+}
+
+/** @throws QuernError `INVALID_INPUT` if the text is not canonical base64 */
+export function bytesFromBase64(b64: string, path: string): Uint8Array {
   const buffer = Buffer.from(b64, 'base64');
   // Node's decoder skips what is not base64. Written again, only the canonical text is the same.
   if (buffer.toString('base64') !== b64) throw invalidInput(path, base64Problem(b64));
-  const data = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  return tensorFromBinary(data, shape, spec, path);
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 function base64Problem(b64: string): string {

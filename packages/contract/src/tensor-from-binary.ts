@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { splitBytesElements } from './bytes-elements.ts';
 import { viewElements } from './element-array.ts';
+import { type Field, fieldElementProblem } from './input-field.ts';
 import type { TensorSpec } from './model-signature.ts';
 import { assertByteLength, invalidInput, type Tensor } from './tensor.ts';
 
@@ -30,7 +31,9 @@ interface BadElement {
 }
 
 function firstBadElement({ datatype, data }: Tensor, spec: TensorSpec): BadElement | undefined {
-  if (datatype === 'BYTES') return firstThatIsNotText(data);
+  if (datatype === 'BYTES') {
+    return spec.field === undefined ? firstThatIsNotText(data) : firstBadField(data, spec.field);
+  }
   if (datatype === 'BOOL') {
     const index = data.findIndex((byte) => byte > 1);
     return index === -1 ? undefined : bad(index, `${data[index]}, expected 0 or 1 (BOOL)`);
@@ -52,6 +55,14 @@ function firstThatIsNotText(data: Uint8Array): BadElement | undefined {
   if (isAscii(data)) return undefined;
   const index = splitBytesElements(data).findIndex((element) => !isUtf8(element));
   return index === -1 ? undefined : bad(index, 'bytes that are not UTF-8, expected text (BYTES)');
+}
+
+function firstBadField(data: Uint8Array, field: Field): BadElement | undefined {
+  for (const [index, element] of splitBytesElements(data).entries()) {
+    const problem = fieldElementProblem(element, field);
+    if (problem !== undefined) return { index, problem };
+  }
+  return undefined;
 }
 
 /** An IEEE 754 number is infinite or NaN if all bits of its exponent are set. */

@@ -66,6 +66,8 @@ describe('a models folder', () => {
           warmup: { enabled: true, budgetMs: 2000 },
           inputs: {},
           outputs: {},
+          preprocess: [],
+          postprocess: [],
         },
         configPositions: {},
       },

@@ -1,5 +1,6 @@
 import { batchingSettingsSchema, queueSettingsSchema } from '@quern/contract';
 import { z } from 'zod';
+import { postprocessSchema, preprocessSchema } from '../steps/step-registry.ts';
 import { instancesSchema } from './instances-config.ts';
 import { inputConfigSchema, outputConfigSchema } from './shape-config.ts';
 
@@ -81,6 +82,10 @@ export const modelConfigSchema = z.strictObject({
   inputs: z.record(z.string(), inputConfigSchema).default({}),
   /** By output name. */
   outputs: z.record(z.string(), outputConfigSchema).default({}),
+  /** What makes session inputs of what callers send, in this order. */
+  preprocess: preprocessSchema,
+  /** What makes other outputs of the session's, one step after the other. */
+  postprocess: postprocessSchema,
 });
 
 /** A model's configuration with the defaults filled in. */

@@ -60,14 +60,14 @@ function describeIssue(issue: Issue): { path: Path; message: string }[] {
   });
 }
 
-/** The keys of the object schema at a path, looking through defaults and records. */
+/** The keys of the object schema at a path, looking through defaults, records and arrays. */
 function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
   const { def } = schema._zod as { def: SchemaDefinition };
   const inner = def.innerType ?? def.out;
   if (inner !== undefined) return knownKeys(inner, path);
   const [first, ...rest] = path;
   if (first === undefined) return Object.keys(def.shape ?? {});
-  const next = def.shape?.[String(first)] ?? def.valueType;
+  const next = def.shape?.[String(first)] ?? def.valueType ?? def.element;
   return next === undefined ? [] : knownKeys(next, rest);
 }
 
@@ -78,6 +78,8 @@ interface SchemaDefinition {
   /** Of a schema with something done before it. */
   readonly out?: z.core.$ZodType;
   readonly valueType?: z.core.$ZodType;
+  /** Of an array. */
+  readonly element?: z.core.$ZodType;
 }
 
 /** Where the key at a path stands; of a missing one, where its parent starts. */

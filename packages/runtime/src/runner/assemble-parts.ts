@@ -11,7 +11,7 @@ import {
   withRows,
 } from '@quern/contract';
 import type { PayloadStore } from './payload-store.ts';
-import { entryError } from './prepare-batch.ts';
+import { entryError } from './read-entries.ts';
 import {
   DEFAULT_INLINE_RESULT_BYTES,
   type RunnerBatch,

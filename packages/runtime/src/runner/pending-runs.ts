@@ -7,7 +7,9 @@ import { RunnerFault } from './runner-fault.ts';
  *
  *     sent --(mark: started)--> running --(mark: ended)--> ran --(message)--> settled
  *
- * and the clock of the run timeout ticks from `started` to `ended`, on the warm-up's runs as well.
+ * and the clock of the run timeout ticks from `started` to `ended`, on the warm-up's runs as well. A
+ * batch whose entries run apart is `running` several times. The steps before and after the session have
+ * marks and clocks of their own, since those of one batch go on while another one runs.
  * When the process dies, a batch that is `running` or `ran` is to blame. If none is, the process died
  * while it prepared one, and the oldest is blamed: were none, the same batch could kill runner after
  * runner and never cost an attempt.
@@ -16,6 +18,8 @@ export class PendingRuns {
   readonly #runs = new Map<number, PendingRun>();
   readonly #timeoutMs: number;
   readonly #onTimeout: (what: string) => void;
+  /** By sequence, while steps of the batch go on. */
+  readonly #stepTimers = new Map<number, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
   #timedSequence: number | undefined;
   #onEmpty: (() => void)[] = [];
@@ -37,6 +41,10 @@ export class PendingRuns {
 
   mark(kind: MarkKind, sequence: number): void {
     const run = this.#runs.get(sequence);
+    if (kind === 'steps-started' || kind === 'steps-ended') {
+      this.#markSteps(kind, sequence, run);
+      return;
+    }
     if (kind === 'ended') {
       if (this.#timedSequence === sequence) this.#stopClock();
       return;
@@ -47,6 +55,19 @@ export class PendingRuns {
     if (run === undefined) return;
     run.started = true;
     run.events.onStarted?.();
+  }
+
+  #markSteps(kind: MarkKind, sequence: number, run: PendingRun | undefined): void {
+    clearTimeout(this.#stepTimers.get(sequence));
+    this.#stepTimers.delete(sequence);
+    if (kind === 'steps-ended' || run === undefined) return;
+    // A step can end the process as well as the model can.
+    run.started = true;
+    const what = `the steps of batch ${run.batchId}`;
+    this.#stepTimers.set(
+      sequence,
+      setTimeout(() => this.#onTimeout(what), this.#timeoutMs),
+    );
   }
 
   resolve(sequence: number, result: PackedResult): void {
@@ -62,6 +83,8 @@ export class PendingRuns {
   /** Rejects all that is left, once the process is dead or never was. */
   rejectAll(end: RunnersEnd): void {
     this.#stopClock();
+    for (const timer of this.#stepTimers.values()) clearTimeout(timer);
+    this.#stepTimers.clear();
     const runs = [...this.#runs.values()];
     const [oldest] = runs;
     if (oldest !== undefined && end.blameOldest && !runs.some((run) => run.started)) {
@@ -85,6 +108,8 @@ export class PendingRuns {
     const run = this.#runs.get(sequence);
     this.#runs.delete(sequence);
     if (this.#timedSequence === sequence) this.#stopClock();
+    clearTimeout(this.#stepTimers.get(sequence));
+    this.#stepTimers.delete(sequence);
     return run;
   }
 

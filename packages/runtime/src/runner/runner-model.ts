@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { ModelSignature } from '@quern/contract';
 import { unmeasuredPlan } from '../plan/candidate-plans.ts';
 import type { ConfigPositions } from '../repository/config-positions.ts';
@@ -5,6 +6,7 @@ import type { RepositoryModel } from '../repository/load-repository.ts';
 import type { ExecutionProvider, ModelConfig } from '../repository/model-config.ts';
 import type { InputConfig, OutputConfig } from '../repository/shape-config.ts';
 import type { ModelVersion } from '../repository/versions.ts';
+import type { PostprocessConfig, PreprocessConfig } from '../steps/step-registry.ts';
 
 /** What a runner must know of the model version it loads; it crosses to the runner's process. */
 export interface RunnerModel {
@@ -27,8 +29,19 @@ export interface RunnerModel {
   readonly inputs: Readonly<Record<string, InputConfig>>;
   /** What model.yaml says about outputs, by name. */
   readonly outputs?: Readonly<Record<string, OutputConfig>>;
+  /** What runs before and after the session; missing if nothing does. */
+  readonly steps?: StepSettings;
   /** Where it says so, for messages. */
   readonly configPositions?: ConfigPositions;
+}
+
+export interface StepSettings {
+  readonly preprocess: readonly PreprocessConfig[];
+  readonly postprocess: readonly PostprocessConfig[];
+  /** Absolute; what steps name lies in it. */
+  readonly modelFolder: string;
+  /** The lines of `labels.txt`. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 export interface WarmupSettings {
@@ -93,6 +106,16 @@ export function toRunnerModel(model: RepositoryModel, version: ModelVersion): Ru
     warmup: config.warmup,
     inputs: config.inputs,
     outputs: config.outputs,
+    ...(hasSteps(config) && { steps: stepSettings(model) }),
     ...(model.configPositions !== undefined && { configPositions: model.configPositions }),
   };
+}
+
+function hasSteps({ preprocess, postprocess }: ModelConfig): boolean {
+  return preprocess.length + postprocess.length > 0;
+}
+
+function stepSettings({ dir, config, labels }: RepositoryModel): StepSettings {
+  const { preprocess, postprocess } = config;
+  return { preprocess, postprocess, labels, modelFolder: resolve(dir) };
 }

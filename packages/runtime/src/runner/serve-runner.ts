@@ -1,6 +1,7 @@
 import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { batchError } from '../session/ort-message.ts';
 import type { PlainError } from '../session/session-messages.ts';
+import { ModelSteps } from '../steps/model-steps.ts';
 import { assembleParts, assemblyOf } from './assemble-parts.ts';
 import { finishBatch } from './finish-batch.ts';
 import { MemoryReport } from './memory-report.ts';
@@ -8,11 +9,12 @@ import { packResult, unpackBatch } from './message-packing.ts';
 import { PartInputs } from './part-inputs.ts';
 import type { PayloadStore } from './payload-store.ts';
 import { prepareBatch } from './prepare-batch.ts';
-import { MARKS_FD } from './run-marks.ts';
+import { MARKS_FD, type MarkKind, writeMark } from './run-marks.ts';
 import type { RunnerBatch, RunnerBatchResult } from './runner-batch.ts';
 import type { FromRunner, ToRunner } from './runner-messages.ts';
-import type { RunnerModel } from './runner-model.ts';
+import type { LoadedModel, RunnerModel } from './runner-model.ts';
 import { SessionClient, type SessionRan } from './session-client.ts';
+import { runSteppedBatch } from './stepped-batch.ts';
 
 /**
  * The runner's process: what a module that `startRunner` forks calls, once, at its start.
@@ -40,6 +42,7 @@ class RunnerServer {
   readonly #partInputs = new PartInputs();
   #session: SessionClient | undefined;
   #signature: ModelSignature | undefined;
+  #steps: ModelSteps | undefined;
 
   constructor(payloads: PayloadStore) {
     this.#payloads = payloads;
@@ -54,12 +57,23 @@ class RunnerServer {
   async #load(model: RunnerModel): Promise<void> {
     try {
       this.#session = new SessionClient({ model, marksFd: MARKS_FD }, die);
-      const loaded = await this.#session.loaded;
+      const loaded = await this.#loadSteps(model, await this.#session.loaded);
       this.#signature = loaded.signature;
       send({ kind: 'loaded', loaded, rssBytes: process.memoryUsage.rss() });
     } catch (error) {
       send({ kind: 'load-failed', error: plain(error) });
     }
+  }
+
+  /** What callers see of the model: what its session takes and gives, or the steps around it. */
+  async #loadSteps(model: RunnerModel, loaded: LoadedModel): Promise<LoadedModel> {
+    this.#steps = await ModelSteps.load(model, loaded.signature);
+    if (this.#steps === undefined) return loaded;
+    const { signature, hasFields } = this.#steps;
+    if (!hasFields) return { ...loaded, signature };
+    // The lanes that the worker sees say nothing of lengths.
+    const { warmupLane: _, ...rest } = loaded;
+    return { ...rest, signature };
   }
 
   async #run(sequence: number, batch: RunnerBatch): Promise<void> {
@@ -92,6 +106,15 @@ class RunnerServer {
       progress.started = true;
       const { inferenceMs } = await session.control(sequence, batch.controlRows ?? 1);
       return { outcomes: [], collateMs: 0, inferenceMs, splitMs: 0, storeMs: 0, paddingRatio: 0 };
+    }
+    const steps = this.#steps;
+    if (steps !== undefined) {
+      const mark = (kind: MarkKind): void => {
+        progress.started = true;
+        writeMark(MARKS_FD, kind, sequence);
+      };
+      const [payloads, partInputs] = [this.#payloads, this.#partInputs];
+      return runSteppedBatch(sequence, batch, { steps, session, payloads, partInputs, mark });
     }
     const startedAtMs = performance.now();
     const prepared = await prepareBatch(batch, signature, this.#payloads, this.#partInputs);

@@ -1,6 +1,7 @@
 import {
   assertTensorFits,
   type BatchAxis,
+  batchAxisOf,
   decodeTensors,
   formatShape,
   inputBatchAxis,
@@ -45,7 +46,7 @@ export class EntryDecoder {
       found.findIndex((tensor) => tensor.name === spec.name),
     );
     const tensors = this.#signature.inputs.map((spec, index) =>
-      checkTensor(found[order[index] ?? -1], spec, inputBatchAxis(this.#signature, index), rows),
+      fitInput(found[order[index] ?? -1], spec, this.#signature, rows),
     );
     const template = MessageTemplate.of(message, found);
     if (template !== undefined) this.#checked = { template, rows, order };
@@ -53,13 +54,19 @@ export class EntryDecoder {
   }
 }
 
-function checkTensor(
+/**
+ * A tensor as the input of an entry; texts for the session become strings.
+ * @param rows what the batch axis must have if the model is batchable
+ * @throws QuernError `INVALID_INPUT` if it does not fit the spec
+ */
+export function fitInput(
   tensor: Tensor | undefined,
   spec: TensorSpec,
-  axis: BatchAxis,
+  { batchable }: Pick<ModelSignature, 'batchable'>,
   rows: number,
 ): DecodedTensor {
   const path = `input.${spec.name}`;
+  const axis = batchable ? batchAxisOf(spec) : null;
   if (tensor === undefined) {
     throw invalidInput(path, `missing, expected a ${spec.datatype} tensor`);
   }
@@ -71,7 +78,8 @@ function checkTensor(
     const where = axis === 0 ? '' : ` on axis ${axis}`;
     throw invalidInput(path, `got ${formatShape(tensor.shape)}, expected ${rows} rows${where}`);
   }
-  return spec.datatype === 'BYTES' ? { ...tensor, strings: readStrings(tensor, path) } : tensor;
+  const isText = spec.datatype === 'BYTES' && spec.field === undefined;
+  return isText ? { ...tensor, strings: readStrings(tensor, path) } : tensor;
 }
 
 /** ONNX Runtime takes strings only, and cuts them off at a NUL without a word. */

@@ -1,7 +1,6 @@
-import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { toQuernError } from '@quern/contract';
-import { encodeMark } from '../runner/run-marks.ts';
+import { writeMark } from '../runner/run-marks.ts';
 import { type LoadedSession, loadSession, type RunMarks } from './load-session.ts';
 import { runError } from './ort-message.ts';
 import { type RawTensor, transferList } from './ort-tensors.ts';
@@ -24,19 +23,10 @@ if (port === null) throw new Error('session-thread is started as a worker thread
 // Started only by serveRunner, with exactly this.
 const { model, marksFd } = workerData as SessionStart;
 
-// A mark written synchronously is out even if the run then kills the process.
 const marks: RunMarks = {
-  started: (sequence) => writeMark(encodeMark('started', sequence)),
-  ended: (sequence) => writeMark(encodeMark('ended', sequence)),
+  started: (sequence) => writeMark(marksFd, 'started', sequence),
+  ended: (sequence) => writeMark(marksFd, 'ended', sequence),
 };
-
-function writeMark(mark: Uint8Array): void {
-  try {
-    writeSync(marksFd, mark);
-  } catch {
-    // The parent is gone; the main thread ends the process.
-  }
-}
 
 function send(message: FromSession, transfer: ArrayBuffer[] = []): void {
   port?.postMessage(message, transfer);

@@ -23,20 +23,33 @@ export interface EntryShare {
 /**
  * Takes the outputs of a run apart by rows, cuts off what padding added and encodes each entry's share
  * with `encodeTensors`.
- * @param signature if it is not batchable, there is one entry and it gets all rows
- * @throws QuernError `INFERENCE_FAILED` if an output has not one row per input row, or not the length
- *   that its padding should have given it
+ * @param signature as `splitShares`
+ * @throws QuernError `INFERENCE_FAILED` as `splitShares`
  */
 export function splitOutputs(
   outputs: readonly RawTensor[],
   entries: readonly EntryShare[],
   signature: SplitSignature,
 ): Uint8Array[] {
+  return encodeShares(splitShares(outputs, entries, signature));
+}
+
+/**
+ * Takes the outputs of a run apart by rows and cuts off what padding added.
+ * @param signature if it is not batchable, there is one entry and it gets all rows
+ * @throws QuernError `INFERENCE_FAILED` if an output has not one row per input row, or not the length
+ *   that its padding should have given it
+ */
+export function splitShares(
+  outputs: readonly RawTensor[],
+  entries: readonly EntryShare[],
+  signature: SplitSignature,
+): Tensor[][] {
   const ran = outputs.map((output) => ({ output, axis: outputAxis(signature, output.name) }));
   const totalRows = entries.reduce((sum, entry) => sum + entry.rows, 0);
   for (const { output, axis } of ran) assertRows(output, axis, totalRows);
   let firstRow = 0;
-  const shares = entries.map((entry) => {
+  return entries.map((entry) => {
     const range = { first: firstRow, count: entry.rows, of: totalRows };
     firstRow += entry.rows;
     const { cuts = NO_CUTS } = entry;
@@ -46,7 +59,6 @@ export function splitOutputs(
     }
     return share;
   });
-  return encodeShares(shares);
 }
 
 const NO_CUTS: readonly OutputCut[] = [];

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { imageConfigSchema } from './image/image-config.ts';
+import { scoresConfigSchema } from './scores/scores-config.ts';
+import type { PostprocessContext, PostprocessStep, PreprocessStep, StepContext } from './step.ts';
+
+/**
+ * The kinds of steps: for each its settings in `model.yaml`, and what loads it. A loader is imported
+ * where it is used, so that libraries such as image decoders are in the runner's process alone.
+ */
+const preprocessKinds = z.strictObject({
+  image: imageConfigSchema.optional(),
+});
+
+const postprocessKinds = z.strictObject({
+  softmax: scoresConfigSchema.optional(),
+});
+
+export const preprocessSchema = z.array(oneKind(preprocessKinds)).default([]);
+export const postprocessSchema = z.array(oneKind(postprocessKinds)).default([]);
+
+/** One step of `preprocess` in `model.yaml`: exactly one of the keys is set. */
+export type PreprocessConfig = z.infer<typeof preprocessKinds>;
+/** One step of `postprocess` in `model.yaml`: exactly one of the keys is set. */
+export type PostprocessConfig = z.infer<typeof postprocessKinds>;
+
+/** Loads a step of `preprocess`. @throws QuernError `CONFIG_INVALID` */
+export async function loadPreprocessStep(
+  config: PreprocessConfig,
+  context: StepContext,
+): Promise<PreprocessStep> {
+  if (config.image !== undefined) {
+    const { loadImageStep } = await import('./image/image-step.ts');
+    return loadImageStep(config.image, context);
+  }
+  throw context.problem('', 'names no step');
+}
+
+/** Loads a step of `postprocess`. @throws QuernError `CONFIG_INVALID` */
+export async function loadPostprocessStep(
+  config: PostprocessConfig,
+  context: PostprocessContext,
+): Promise<PostprocessStep> {
+  if (config.softmax !== undefined) {
+    const { loadSoftmaxStep } = await import('./scores/softmax-step.ts');
+    return loadSoftmaxStep(config.softmax, context);
+  }
+  throw context.problem('', 'names no step');
+}
+
+/** The key of the step that is set. */
+export function kindOf(config: PreprocessConfig | PostprocessConfig): string {
+  return Object.keys(config)[0] ?? '';
+}
+
+/** `softmax` and `softmax:` are short for `softmax: {}`. */
+function oneKind<T extends z.ZodObject>(kinds: T) {
+  const names = Object.keys(kinds.shape).join(', ');
+  return z.preprocess(
+    withSettings,
+    kinds.refine((step) => Object.keys(step).length === 1, {
+      error: `expected one step, which is one of ${names}`,
+    }),
+  );
+}
+
+function withSettings(value: unknown): unknown {
+  if (typeof value === 'string') return { [value]: {} };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([kind, settings]) => [kind, settings ?? {}]),
+  );
+}
