@@ -6,14 +6,22 @@ export default defineConfig({
     execArgv: ['--conditions=@quern/source'],
     setupFiles: ['test/setup/property-tests.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
       {
         extends: true,
-        // Whole processes on two cores: one file at a time, or they starve each other.
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts'],
+          // Ends what hangs. Above the 10 s of `eventually`, which says what it has waited for.
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          fileParallelism: false,
+            maxWorkers: 2,
           // After the unit tests, for the same reason.
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,

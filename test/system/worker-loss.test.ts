@@ -4,7 +4,7 @@ import { submitMany, tallyOutcomes } from './load.ts';
 import { readSamples } from './samples.ts';
 
 /** Guarantee 1: an accepted prediction reaches exactly one terminal status, whatever is killed. */
-const COUNT = 5000;
+const COUNT = 2000;
 
 let redis: TestRedis;
 let stack: TestStack;
@@ -25,7 +25,7 @@ afterEach(async () => {
   await redis?.stop();
 });
 
-it('completes 5,000 predictions while one worker after another is killed with -9', async () => {
+it('completes 2,000 predictions while one worker after another is killed with -9', async () => {
   const samples = (await readSamples('digits')).filter(({ expected }) => expected !== undefined);
   const victims = [...stack.workers];
   const accepted = await submitMany(stack, {

@@ -7,7 +7,7 @@ import { RunningApi } from './running-api.ts';
 let api: RunningApi;
 const workers: { close: () => Promise<void> }[] = [];
 beforeAll(async () => {
-  api = await RunningApi.start({ syncWaitMs: 1500 });
+  api = await RunningApi.start({ syncWaitMs: 3000 });
 });
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.close()));
@@ -102,10 +102,10 @@ describe('infer', () => {
 
   test('waits on beyond the timeout for a prediction that runs by then', async () => {
     await work('pair', async (inputs, prediction) => {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await eventually(() => Date.now() > (prediction.data.deadlineAtMs ?? Infinity) + 100);
       return echo(inputs, prediction);
     });
-    const body = { ...BODY, parameters: { timeout: 200_000 } };
+    const body = { ...BODY, parameters: { timeout: 1_000_000 } };
     expect(await api.call('POST', INFER, { body })).toMatchObject({ status: 200 });
   });
 

@@ -59,13 +59,15 @@ const situations: fc.Arbitrary<Situation<LaneView>> = fc
     };
   });
 
-test('waiting longer never turns "run" into "wait"', () => {
+test('with an idle instance waiting longer never turns "run" into "wait"', () => {
   fc.assert(
     fc.property(
       situations,
       fc.integer({ min: 100, max: 300 }),
       fc.integer({ min: 1, max: 1_000 }),
       (situation, nowMs, laterMs) => {
+        // A lane whose deadline comes near takes a prefetch place from a full one, and waits for more.
+        if (!situation.instances.some(({ state }) => state === 'idle')) return;
         const now = decide(nowMs, situation);
         if (now.kind === 'run') expect(decide(nowMs + laterMs, situation).kind).toBe('run');
       },

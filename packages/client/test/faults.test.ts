@@ -56,7 +56,7 @@ describe('a request is sent again', () => {
     await using server = await ScriptedServer.start((_, response, index) => {
       if (index > 0) answer(response, 200, wirePrediction());
     });
-    const client = new QuernClient({ url: server.url, timeoutMs: 100 });
+    const client = new QuernClient({ url: server.url, timeoutMs: 500 });
     expect((await client.get('digits.1')).output).toEqual(OUTPUT);
     expect(server.requests).toHaveLength(2);
   });

@@ -104,12 +104,17 @@ describe('with no worker running', () => {
 describe('what a worker has to do with it', () => {
   test('between two attempts a prediction waits, and expires', async () => {
     const target = await bench.serve(queue, 'between', { attempts: 100 });
+    let starts = 0;
     bench.consume('between', async () => {
+      starts += 1;
       throw new QuernError('RUNNER_CRASHED', 'Again.');
     });
-    const { prediction } = await queue.submit(submissionTo(target, { timeoutMs: 900 }), LONG);
-    expect(prediction).toMatchObject(EXPIRED);
-    expect(prediction.metrics.attempts).toBeGreaterThan(1);
+    const { prediction } = await queue.submit(submissionTo(target, { timeoutMs: 600_000 }));
+    await eventually(() => starts > 1);
+    await bench.redis.zadd(deadlinesKey('between'), 1, prediction.id);
+    const ended = await queue.wait(prediction.id, LONG);
+    expect(ended).toMatchObject(EXPIRED);
+    expect(ended?.metrics.attempts).toBeGreaterThan(1);
   });
 
   test('given back after its deadline, a prediction expires', async () => {
@@ -130,7 +135,7 @@ describe('what a worker has to do with it', () => {
       await eventually(() => Date.now() > deadlineAtMs + 100);
       return resultWith();
     });
-    const { prediction } = await queue.submit(submissionTo(target, { timeoutMs: 500 }), LONG);
+    const { prediction } = await queue.submit(submissionTo(target, { timeoutMs: 1500 }), LONG);
     expect(prediction.status).toBe('succeeded');
     await eventually(async () => (await deadlinesLeft('runs')) === 0);
   });

@@ -92,8 +92,9 @@ describe('an input in quarantine', () => {
   });
 
   test('is accepted again when its time is over', async () => {
-    await store.add('m', quarantined({ untilMs: Date.now() + 700 }));
+    await store.add('m', quarantined());
     await untilRefused();
+    await store.add('m', quarantined({ untilMs: Date.now() + 100 }));
     await untilAccepted();
     expect(await queue.operations.quarantined('m')).toEqual([]);
   });

@@ -1,13 +1,28 @@
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** A TCP port on loopback that was free a moment ago. */
-export function freePort(): Promise<number> {
+/**
+ * Below the ports that systems give to outgoing connections: between the look and the use of a port, one of
+ * those may be made by anybody.
+ */
+const FIRST_PORT = 15_000;
+const LAST_PORT = 32_000;
+
+/** A TCP port on loopback that was free a moment ago; random, as several processes look at a time. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if (await isFree(port)) return port;
+  }
+}
+
+/** @throws Error if the port cannot be had for another reason than that somebody has it */
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
     });
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
