@@ -18,10 +18,11 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Whole processes on two cores: one file at a time, or they starve each other.
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-            maxWorkers: 2,
+          fileParallelism: false,
           // After the unit tests, for the same reason.
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
