@@ -15,7 +15,7 @@ export const apiSettings = {
     schema: listText(),
     fallback: [],
     meaning:
-      'Comma-separated keys of administrators, who may also load and unload models, lift quarantines and reset run times. Where neither these nor QUERN_API_KEYS are set, everybody may.',
+      'Comma-separated keys of administrators, who may also lift quarantines and reset run times. Where neither these nor QUERN_API_KEYS are set, everybody may.',
     secret: true,
   }),
   bodyLimitBytes: setting({
