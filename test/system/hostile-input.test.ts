@@ -1,4 +1,4 @@
-import type { TestProcess } from '@quern/testkit';
+import { eventually, type TestProcess } from '@quern/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { untilEnded } from './load.ts';
 import { type Refusal, submit } from './predictions.ts';
@@ -44,8 +44,11 @@ beforeAll(async () => {
     },
   });
   api = running.stack.api;
-  // The first prediction makes what every model has in Redis.
+  // The first prediction makes what every model has in Redis; its statistics follow a moment later.
   await succeed();
+  await eventually(async () => {
+    expect(await keys()).toContain('quern:{table}.statistics:1');
+  });
 });
 
 afterAll(() => running?.stop());
