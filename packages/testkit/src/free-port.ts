@@ -5,12 +5,19 @@ import { createServer } from 'node:net';
  * those may be made by anybody.
  */
 const FIRST_PORT = 15_000;
-const LAST_PORT = 32_000;
+const PORTS = 17_000;
 
-/** A TCP port on loopback that was free a moment ago; random, as several processes look at a time. */
+/** Where this process goes on: at random, as several processes look at a time. */
+let next = Math.floor(Math.random() * PORTS);
+
+/**
+ * A TCP port on loopback that was free a moment ago. No process is told the same one twice (until all
+ * were told): one that waits for its server must not be given to another.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const port = FIRST_PORT + next;
+    next = (next + 1) % PORTS;
     if (await isFree(port)) return port;
   }
 }
