@@ -1,4 +1,4 @@
-# One image for each service: docker build --target api|worker|worker-cuda|dashboard .
+# One image for each service: docker build --target api|worker|worker-cuda|webhooks|dashboard .
 # The paths in an image are the repository's, so the commands are the same in both.
 
 FROM node:24-slim AS build
@@ -15,6 +15,8 @@ RUN npx --yes "$(node -p 'require("./package.json").packageManager')" install --
 # Each service with its production dependencies alone.
 FROM build AS api-files
 RUN node scripts/container/bundle.mjs api /bundle
+FROM build AS webhooks-files
+RUN node scripts/container/bundle.mjs webhooks /bundle
 FROM build AS worker-files
 RUN node scripts/container/bundle.mjs worker /bundle
 FROM build AS worker-cuda-files
@@ -42,6 +44,13 @@ EXPOSE 8081
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.QUERN_DASHBOARD_PORT||8081}/health/live`).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
 CMD ["node", "packages/dashboard/dist/main.js"]
+
+FROM service AS webhooks
+COPY --from=webhooks-files /bundle ./
+EXPOSE 8083
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.QUERN_WEBHOOKS_PORT||8083}/health/live`).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+CMD ["node", "packages/webhooks/dist/main.js"]
 
 FROM service AS worker
 COPY --from=worker-files /bundle ./

@@ -3,6 +3,7 @@ import { ApiMetrics, apiSettings } from '@quern/api';
 import { ERROR_CATALOGUE } from '@quern/contract';
 import { dashboardSettings } from '@quern/dashboard';
 import { createMetricsRegistry } from '@quern/service';
+import { createWebhookMetrics, webhooksSettings } from '@quern/webhooks';
 import { createWorkerMetrics, workerSettings } from '@quern/worker';
 import { errorsPage } from './docs/errors-page.mjs';
 import { metricsPage } from './docs/metrics-page.mjs';
@@ -10,11 +11,17 @@ import { settingsPage } from './docs/settings-page.mjs';
 import { inRoot } from './setup/repository.mjs';
 
 // `npm run docs` writes the pages that are made from code; with --check it only compares them.
-const services = { api: apiSettings, worker: workerSettings, dashboard: dashboardSettings };
+const services = {
+  api: apiSettings,
+  worker: workerSettings,
+  webhooks: webhooksSettings,
+  dashboard: dashboardSettings,
+};
 // What they count is of no interest here: the API's queues are never asked.
 const metrics = {
   API: metricsOf((registry) => new ApiMetrics(registry, undefined)),
   Worker: metricsOf(createWorkerMetrics),
+  Webhooks: metricsOf((registry) => createWebhookMetrics(registry, undefined, undefined)),
 };
 const pages = [
   { path: 'docs/errors.md', text: errorsPage(ERROR_CATALOGUE) },

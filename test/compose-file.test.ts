@@ -205,7 +205,8 @@ describe.each(ours)('the service %s', (_name, service) => {
 });
 
 test('the services are the ones that the documentation speaks of', () => {
-  expect(Object.keys(file.services)).toEqual(['redis', 'api', 'worker', 'worker-gpu', 'dashboard']);
+  const services = ['redis', 'api', 'worker', 'worker-gpu', 'webhooks', 'dashboard'];
+  expect(Object.keys(file.services)).toEqual(services);
 });
 
 function optionsOf(command: readonly string[] = []): Record<string, string> {

@@ -47,6 +47,17 @@ const TELLS = {
   quern_worker_recycled_instances_total:
     '`memory` again and again: the model leaks, and recycling keeps it in bounds.',
   quern_worker_ready_instances: 'Zero: the version does not run on this worker.',
+  quern_webhook_deliveries_total:
+    'Many `retry`: receivers fail; `dead`: look at `quern webhooks list --failed`; many `postponed`: a receiver is down or slow.',
+  quern_webhook_attempt_seconds: 'How slow receivers are. At the time-out: one of them hangs.',
+  quern_webhook_recovered_total: 'Something was killed, or Redis was away. Nothing was lost.',
+  quern_webhook_waiting:
+    'Growing while nothing is due: a receiver is down, and waits for its next attempt.',
+  quern_webhook_dead_letters:
+    'Receivers that were never told. Mend them, then `quern webhooks replay`.',
+  quern_webhook_oldest_due_seconds:
+    'Above a few seconds: start more webhooks processes. The best thing to alert on.',
+  quern_webhook_receivers_down: 'Which ones, the delivery logs say.',
 };
 
 /**
@@ -72,7 +83,7 @@ ${metrics.map(row).join('\n')}
 # Metrics
 
 The API answers \`GET /metrics\` on its own port (with a key, if keys are set), each worker on
-\`QUERN_WORKER_PORT\`. Counters count since the process started; sums over workers are what
+\`QUERN_WORKER_PORT\`, the webhooks process on \`QUERN_WEBHOOKS_PORT\`. Counters count since the process started; sums over workers are what
 counts. Beside these there are Node's own (CPU, memory, event-loop lag). The same figures of a version, over all
 live workers, stand in \`GET /v1/models/{model}\` and in \`quern models MODEL\`.
 

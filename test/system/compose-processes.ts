@@ -14,6 +14,7 @@ const run = promisify(execFile);
 const PORT_VARIABLES: Readonly<Record<string, string>> = {
   api: 'QUERN_API_PORT',
   worker: 'QUERN_WORKER_PORT',
+  webhooks: 'QUERN_WEBHOOKS_PORT',
   dashboard: 'QUERN_DASHBOARD_PORT',
 };
 const REDIS_ADDRESS = 'redis:6379';

@@ -1,3 +1,4 @@
+import type { EgressRules } from '@quern/egress';
 import type { PredictionQueue } from '@quern/queue';
 import type { Logger, Registry } from '@quern/service';
 import compression from 'compression';
@@ -18,6 +19,7 @@ import { openContext } from './request-context.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { addRoute, type Route } from './routes.ts';
 import { statisticsRoutes } from './statistics-routes.ts';
+import { webhookRoutes } from './webhook-routes.ts';
 
 export interface AppDeps {
   readonly queue: PredictionQueue;
@@ -36,10 +38,15 @@ export interface AppDeps {
   readonly cancelOnHangUp?: boolean | undefined;
   /** Base of links in answers; undefined: what the client called. */
   readonly publicUrl?: string | undefined;
+  /** Which addresses webhooks may name. Default: public ones. */
+  readonly egressRules?: EgressRules | undefined;
+  /** What webhooks are signed with, the newest first. Default: the secret that lies in Redis. */
+  readonly webhookSecrets?: readonly string[] | undefined;
   /** Aborted when the process begins to stop: waits end then, and it is no longer ready. */
   readonly stopping: AbortSignal;
 }
 
+const PUBLIC_ADDRESSES: EgressRules = { allow: [], httpsOnly: false };
 /** Smaller answers gain nothing: they are one packet either way. */
 const COMPRESS_FROM_BYTES = 2048;
 
@@ -55,6 +62,8 @@ export function buildApp(deps: AppDeps): Express {
     syncWaitMs: deps.syncWaitMs,
     cancelOnHangUp: deps.cancelOnHangUp ?? true,
     publicUrl: deps.publicUrl,
+    egressRules: deps.egressRules ?? PUBLIC_ADDRESSES,
+    webhookSecrets: deps.webhookSecrets ?? [],
     stopping: deps.stopping,
   };
   const app = express();
@@ -73,6 +82,7 @@ export function buildApp(deps: AppDeps): Express {
     ...modelRoutes(routeDeps),
     ...quarantineRoutes(routeDeps),
     ...statisticsRoutes(routeDeps),
+    ...webhookRoutes(routeDeps),
     ...protocolRoutes(routeDeps),
     ...docsRoutes(),
     metricsRoute(metrics),

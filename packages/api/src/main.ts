@@ -1,3 +1,4 @@
+import { egressRules } from '@quern/egress';
 import { checkRedis, PredictionQueue, withoutPassword } from '@quern/queue';
 import { assertGuarded, createMetricsRegistry, runService } from '@quern/service';
 import { startApiServer } from './server.ts';
@@ -27,7 +28,13 @@ await runService({
     lifecycle.defer('the queue', () => queue.close());
     for (const warning of await checkRedis(queue.redis)) logger.warn(warning);
     const registry = createMetricsRegistry(NAME);
-    const server = await startApiServer({ ...settings, queue, logger, registry });
+    const server = await startApiServer({
+      ...settings,
+      egressRules: egressRules(settings),
+      queue,
+      logger,
+      registry,
+    });
     lifecycle.defer('the server', server.close);
     logger.info(`API at ${server.url}, its documentation at ${server.url}/docs`);
   },

@@ -4,6 +4,7 @@ import { registerQuarantinePaths } from './openapi-quarantine-paths.ts';
 import { jsonResponse, v1Errors } from './openapi-responses.ts';
 import { registerV1Paths } from './openapi-v1-paths.ts';
 import { registerV2Paths } from './openapi-v2-paths.ts';
+import { registerWebhookPaths } from './openapi-webhook-paths.ts';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
@@ -28,6 +29,7 @@ export function openApiDocument(version: string): OpenApiDocument {
   });
   registerV1Paths(registry);
   registerQuarantinePaths(registry);
+  registerWebhookPaths(registry);
   registerV2Paths(registry);
   registerOwnPaths(registry);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({

@@ -34,7 +34,7 @@ export const FAULTS = {
   administration: ['FORBIDDEN'],
   /** Of a model that is known but cannot be loaded, even the metadata are not. */
   version: VERSION,
-  create: [...CREATE, 'CONFLICT'],
+  create: [...CREATE, 'CONFLICT', 'ADDRESS_REFUSED'],
   infer: [
     ...CREATE,
     'CANCELED',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type CreatePrediction, parseModelInputs, show } from '@quern/contract';
-import type { ModelTarget, Submission } from '@quern/queue';
+import type { ModelTarget, Submission, WebhookOrder } from '@quern/queue';
 import { invalidRequest } from './request-schema.ts';
 
 const MAX_KEY_LENGTH = 255;
@@ -10,6 +10,7 @@ export function submissionFrom(
   body: CreatePrediction,
   target: ModelTarget,
   id: string | undefined,
+  webhook?: WebhookOrder,
 ): Submission {
   return {
     target,
@@ -19,6 +20,7 @@ export function submissionFrom(
     ...(id !== undefined && { id }),
     ...(body.timeout_ms !== undefined && { timeoutMs: body.timeout_ms }),
     ...(body.metadata !== undefined && { metadata: body.metadata }),
+    ...(webhook !== undefined && { webhook }),
   };
 }
 

@@ -22,6 +22,7 @@ import { invalidRequest, parseRequest } from './request-schema.ts';
 import type { RouteDeps } from './route-deps.ts';
 import { optionalParameter, pathParameter, type Route } from './routes.ts';
 import { waitSignal } from './wait-signal.ts';
+import { webhookFrom } from './webhook-order.ts';
 
 /** One create request: where it goes and what it holds. */
 interface Creation {
@@ -92,6 +93,8 @@ async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): 
   const { model, version, body } = creation;
   // An id in the body or path makes the request repeatable already.
   const id = creation.id ?? idFromIdempotencyKey(request.get('idempotency-key'), context.caller);
+  const baseUrl = baseUrlOf(request, deps.publicUrl);
+  const webhook = webhookFrom(body, deps.egressRules, baseUrl);
   const waitSeconds = preferredWaitSeconds(request.get('prefer'));
   const wait =
     waitSeconds === undefined
@@ -100,14 +103,13 @@ async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): 
   const submitted = await placeOrder(deps, context, {
     model,
     version,
-    compose: (target) => submissionFrom(body, target, id),
+    compose: (target) => submissionFrom(body, target, id, webhook),
     wait,
   });
   const { prediction, created } = submitted;
   if (wait !== undefined && id === undefined) await withdrawIfAbandoned(deps, response, submitted);
   if (waitSeconds !== undefined) response.setHeader('Preference-Applied', `wait=${waitSeconds}`);
   const isAnswered = !created || (wait !== undefined && isTerminal(prediction.status));
-  const baseUrl = baseUrlOf(request, deps.publicUrl);
   const wire = predictionToWire(prediction, baseUrl);
   response.setHeader('Location', wire.body.urls.get);
   sendJson(response, isAnswered ? 200 : 202, wire.body, wire.holdsBigints);

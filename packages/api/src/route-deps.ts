@@ -1,3 +1,4 @@
+import type { EgressRules } from '@quern/egress';
 import type { PredictionQueue } from '@quern/queue';
 import type { ApiMetrics } from './api-metrics.ts';
 import type { BodyReader } from './request-body.ts';
@@ -13,6 +14,10 @@ export interface RouteDeps {
   readonly cancelOnHangUp: boolean;
   /** Base of links; undefined: what the client called. */
   readonly publicUrl: string | undefined;
+  /** Which addresses webhooks may name. */
+  readonly egressRules: EgressRules;
+  /** What webhooks are signed with, the newest first; empty: with the secret that lies in Redis. */
+  readonly webhookSecrets: readonly string[];
   /** Aborted when the process begins to stop: waits end then. */
   readonly stopping: AbortSignal;
 }

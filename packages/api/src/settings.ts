@@ -1,9 +1,20 @@
-import { flagText, integerText, listText, portText, setting, sharedSettings } from '@quern/service';
+import { egressSettings } from '@quern/egress';
+import {
+  flagText,
+  integerText,
+  listText,
+  portText,
+  setting,
+  sharedSettings,
+  webhookSecretSettings,
+} from '@quern/service';
 import { z } from 'zod';
 
 /** Every environment variable that the API reads. */
 export const apiSettings = {
   ...sharedSettings,
+  ...egressSettings,
+  ...webhookSecretSettings,
   port: setting({
     variable: 'QUERN_API_PORT',
     schema: portText(),

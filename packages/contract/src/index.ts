@@ -134,3 +134,4 @@ export {
   type VersionStats,
   versionStatsSchema,
 } from './version-stats.ts';
+export { WEBHOOK_EVENTS, type WebhookEvent } from './webhook-events.ts';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { Tensor } from './tensor.ts';
 import type { TensorForm } from './tensor-from-json.ts';
+import { webhookFields } from './webhook-events.ts';
 
 /**
  * A prediction's life: `starting` (queued) -> `processing` (a worker has it) -> one terminal status.
@@ -123,6 +124,7 @@ const createFields = {
     description: 'It expires if it has not started within this time.',
   }),
   metadata: metadataSchema.optional(),
+  ...webhookFields,
 };
 
 /** Body of `POST /v1/models/{model}/predictions`. */

@@ -129,6 +129,7 @@ export class Consumer {
     const cancellation = new CancellationWatch();
     this.#lifter.started();
     this.#held.set(id, cancellation);
+    this.#replies.addStart(job);
     try {
       return packResult(await this.#untilEndedOrCanceled(job, cancellation));
     } catch (error) {
@@ -185,7 +186,7 @@ export class Consumer {
     // Not forced, BullMQ would wait for an answer to its blocking command that cannot come.
     await this.#worker.close(isAway);
     if (!isAway) await this.#running;
-    await this.#replies.flush();
+    await this.#replies.close();
   }
 }
 

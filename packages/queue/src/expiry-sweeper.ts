@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
+import { BullQueues } from './bull-queues.ts';
 import { sweepExpired } from './expiry-sweep.ts';
 import { deadlinesKey } from './keys.ts';
 import { isConnectionError } from './redis-connection.ts';
+import { WebhookOutbox } from './webhooks/webhook-outbox.ts';
 
 /** How often each model's earliest deadline is read: who accepted a prediction may be gone. */
 const READ_INTERVAL_MS = 1000;
@@ -27,6 +29,8 @@ export interface ExpirySweeperOptions {
  */
 export class ExpirySweeper {
   readonly #options: ExpirySweeperOptions;
+  readonly #queues: BullQueues;
+  readonly #outbox: WebhookOutbox;
   /** When to sweep each model next; none if it has no deadline that is known. */
   readonly #dueAtMs = new Map<string, number>();
   readonly #noted = new Set<string>();
@@ -40,6 +44,8 @@ export class ExpirySweeper {
 
   constructor(options: ExpirySweeperOptions) {
     this.#options = options;
+    this.#queues = new BullQueues(options.redis, options.onError);
+    this.#outbox = new WebhookOutbox(options.redis, this.#queues);
   }
 
   start(): void {
@@ -96,7 +102,7 @@ export class ExpirySweeper {
   async #sweep(model: string): Promise<void> {
     const { redis, onExpired } = this.#options;
     while (!this.#isClosed) {
-      const { expired, nextDeadlineAtMs } = await sweepExpired(redis, model);
+      const { expired, nextDeadlineAtMs } = await sweepExpired(redis, model, this.#outbox);
       if (expired > 0) onExpired?.(model, expired);
       if (nextDeadlineAtMs === undefined) return;
       if (nextDeadlineAtMs > Date.now()) {
@@ -123,5 +129,6 @@ export class ExpirySweeper {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#round;
+    await this.#queues.close();
   }
 }

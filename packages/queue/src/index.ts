@@ -52,3 +52,20 @@ export type { BatchTallies, Tally, VersionStatistics } from './statistics-record
 export { StatisticsStore } from './statistics-store.ts';
 export { StatisticsTally, type TalliedRun } from './statistics-tally.ts';
 export type { Submission } from './submission.ts';
+export { type DeliveredPrediction, DeliveredPredictions } from './webhooks/delivered-prediction.ts';
+export {
+  DeliveryConsumer,
+  type DeliveryConsumerOptions,
+  type DeliveryVerdict,
+  type DueDelivery,
+} from './webhooks/delivery-consumer.ts';
+export { type DeliveryDepth, readDeliveryDepth } from './webhooks/delivery-depth.ts';
+export {
+  DELIVERY_QUEUE,
+  type DeliveryData,
+  deliveryDataSchema,
+} from './webhooks/delivery-record.ts';
+export { GoneEndpoints } from './webhooks/gone-endpoints.ts';
+export { OutboxSweep, type OutboxSweepOptions } from './webhooks/outbox-sweep.ts';
+export type { SentEvent, WebhookOrder } from './webhooks/webhook-order.ts';
+export { sharedWebhookSecret } from './webhooks/webhook-secret.ts';

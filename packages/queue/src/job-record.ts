@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { JobResult } from './job-result.ts';
 import { INLINE_PAYLOAD_BYTES } from './payload-store.ts';
 import type { Submission } from './submission.ts';
+import { webhookOrderSchema } from './webhooks/webhook-order.ts';
 
 /**
  * The one place where a prediction becomes a BullMQ job and back.
@@ -35,6 +36,7 @@ export const jobDataSchema = z.object({
   priority: z.enum(['high', 'normal', 'low']),
   deadlineAtMs: z.number().optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  webhook: webhookOrderSchema.optional(),
   /** The producer process that is told when it ends. */
   replyTo: z.string().optional(),
   /** The encoded input in base64; absent if it lies under its own key. */
@@ -48,7 +50,7 @@ export function jobDataFor(
   createdAtMs: number,
   replyTo: string,
 ): { data: JobData; payload: Uint8Array } {
-  const { target, inputs, outputs, metadata, priority } = submission;
+  const { target, inputs, outputs, metadata, priority, webhook } = submission;
   const payload = encodeTensors(inputs.tensors);
   const timeoutMs = submission.timeoutMs ?? target.model.queue.timeoutMs;
   const data: JobData = {
@@ -69,6 +71,7 @@ export function jobDataFor(
     ...(outputs !== undefined && { outputs: [...outputs] }),
     ...(timeoutMs !== null && { deadlineAtMs: createdAtMs + timeoutMs }),
     ...(metadata !== undefined && { metadata: { ...metadata } }),
+    ...(webhook !== undefined && { webhook }),
     ...(payload.byteLength <= INLINE_PAYLOAD_BYTES && {
       input: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64'),
     }),

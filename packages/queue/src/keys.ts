@@ -54,6 +54,18 @@ export function quarantineKey(model: string): string {
   return ownKey(model, 'quarantine');
 }
 
+/** Of everything that belongs to webhooks; no model's name begins with a tilde. */
+const WEBHOOKS = '~webhooks';
+/** Sorted set of `model/id` whose deliveries are not in their queue yet; see `WebhookOutbox`. */
+export const WEBHOOK_OUTBOX_KEY = ownKey(WEBHOOKS, 'outbox');
+/** The secret that deliveries are signed with where none is configured. */
+export const WEBHOOK_SECRET_KEY = ownKey(WEBHOOKS, 'secret');
+
+/** A receiver that has said that it is gone for good. */
+export function goneEndpointKey(digest: string): string {
+  return ownKey(WEBHOOKS, `gone:${digest}`);
+}
+
 /** How often an input has lately killed a runner. */
 export function killsKey(model: string, fingerprint: string): string {
   return ownKey(model, `kills:${fingerprint}`);

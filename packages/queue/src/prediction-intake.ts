@@ -7,6 +7,8 @@ import { indexPrediction } from './prediction-list.ts';
 import { bullPriority } from './priority-scores.ts';
 import { isIdentified, reserveId } from './reservation.ts';
 import type { Submission } from './submission.ts';
+import { wants } from './webhooks/webhook-order.ts';
+import type { WebhookOutbox } from './webhooks/webhook-outbox.ts';
 
 /** First pause between the retries of a prediction; it doubles each time. */
 const RETRY_BACKOFF_MS = 200;
@@ -15,6 +17,7 @@ export interface PredictionIntakeParts {
   readonly redis: Redis;
   readonly payloads: PayloadStore;
   readonly queues: BullQueues;
+  readonly outbox: WebhookOutbox;
   /** The producer process that is told when a prediction ends. */
   readonly processId: string;
 }
@@ -35,7 +38,7 @@ export class PredictionIntake {
 
   /** @throws QuernError `CONFLICT` if the id stands for other content */
   async accept(submission: Submission, id: string): Promise<Accepted> {
-    const { redis, payloads, processId } = this.#parts;
+    const { redis, payloads, processId, outbox } = this.#parts;
     // A reservation may stand without a job if its maker died just then: the job is added either way.
     const isOurs = !isIdentified(submission) || (await reserveId(redis, submission));
     const { name } = submission.target.model;
@@ -46,6 +49,8 @@ export class PredictionIntake {
       await payloads.write([{ key: inputKey(name, id), bytes: payload }], INPUT_TTL_MS);
     }
     await Promise.all([
+      // Before the job, so that no end goes unnoticed.
+      wants(data.webhook, 'completed') && outbox.expect({ id, data, createdAtMs }),
       indexPrediction(redis, name, id, createdAtMs),
       this.#addJob(submission, id, data, createdAtMs),
       data.deadlineAtMs !== undefined && redis.zadd(deadlinesKey(name), data.deadlineAtMs, id),

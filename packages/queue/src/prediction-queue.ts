@@ -23,6 +23,8 @@ import { ReplyHub } from './reply-hub.ts';
 import { replyOf } from './reply-messages.ts';
 import { assertClientId, generateId, isIdentified, isReserved, modelOfId } from './reservation.ts';
 import type { Submission } from './submission.ts';
+import { WebhookOutbox } from './webhooks/webhook-outbox.ts';
+import { sharedWebhookSecret } from './webhooks/webhook-secret.ts';
 
 export interface PredictionQueueOptions {
   readonly redisUrl: string;
@@ -59,6 +61,7 @@ export class PredictionQueue {
   readonly #reader: JobReader;
   readonly #admission: Admission;
   readonly #intake: PredictionIntake;
+  readonly #outbox: WebhookOutbox;
   readonly #hub: ReplyHub;
   readonly #sweeper: ExpirySweeper;
   readonly #expiryListeners = new Set<(model: string, predictions: number) => void>();
@@ -72,10 +75,12 @@ export class PredictionQueue {
     this.#queues = new BullQueues(redis, onError);
     const payloads = new PayloadStore(redis);
     this.#reader = new JobReader(redis, payloads);
+    this.#outbox = new WebhookOutbox(redis, this.#queues);
     this.#intake = new PredictionIntake({
       redis,
       payloads,
       queues: this.#queues,
+      outbox: this.#outbox,
       processId,
     });
     this.#admission = new Admission(redis);
@@ -121,6 +126,11 @@ export class PredictionQueue {
       redis.disconnect();
       throw redisFault(error);
     }
+  }
+
+  /** The secret that webhooks are signed with where none is configured. */
+  webhookSecret(): Promise<string> {
+    return this.#guarded(() => sharedWebhookSecret(this.#redis));
   }
 
   /** The connection, for checks and for the dashboard's queues. */
@@ -294,6 +304,7 @@ export class PredictionQueue {
   async #announceEnd(model: string, id: string): Promise<Prediction | undefined> {
     const view = await this.#view(model, id);
     if (view === undefined) return undefined;
+    await this.#outbox.ended([view]);
     const reply = replyOf(view);
     if (reply !== undefined && view.data.replyTo !== undefined) {
       this.#hub.announce(reply, view.data.replyTo);

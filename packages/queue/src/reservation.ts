@@ -134,7 +134,7 @@ async function readReservation(redis: Redis, id: string): Promise<Reservation | 
 
 /** A digest of everything in a submission that the answer depends on. */
 function fingerprint(submission: Submission): string {
-  const { target, inputs, outputs, priority, timeoutMs, metadata } = submission;
+  const { target, inputs, outputs, priority, timeoutMs, metadata, webhook } = submission;
   const hash = createHash('sha256').update(
     JSON.stringify([
       target.model.name,
@@ -146,6 +146,8 @@ function fingerprint(submission: Submission): string {
       priority,
       timeoutMs ?? null,
       metadata ?? null,
+      // Without one as it always was: ids that are known already keep their meaning.
+      ...(webhook === undefined ? [] : [webhook.url, webhook.events ?? null]),
     ]),
   );
   for (const { data } of inputs.tensors) hash.update(data);

@@ -1,5 +1,6 @@
 import type { ModelInputs, Priority } from '@quern/contract';
 import type { ModelTarget } from './registry-reader.ts';
+import type { WebhookOrder } from './webhooks/webhook-order.ts';
 
 /** A prediction to make: inputs that already fit the target's signature. */
 export interface Submission {
@@ -13,4 +14,6 @@ export interface Submission {
   /** Overrides the model's own timeout. */
   readonly timeoutMs?: number;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Who is told of its end, or of its start. Where it leads is judged when it is called. */
+  readonly webhook?: WebhookOrder;
 }

@@ -1,9 +1,11 @@
 import { QuernError } from '@quern/contract';
 import { eventually, TestRedis } from '@quern/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BullQueues } from '../src/bull-queues.ts';
 import { sweepExpired } from '../src/expiry-sweep.ts';
 import { type PredictionQueue, ReturnToQueue } from '../src/index.ts';
 import { deadlinesKey } from '../src/keys.ts';
+import { WebhookOutbox } from '../src/webhooks/webhook-outbox.ts';
 import { resultWith, submissionTo, Workbench } from './workbench.ts';
 
 let server: TestRedis;
@@ -93,7 +95,10 @@ describe('with no worker running', () => {
     await Promise.all(submissions);
     const ids = await bench.redis.zrange(deadlinesKey('burst'), '0', '-1');
     await Promise.all(ids.map((id) => bench.redis.zadd(deadlinesKey('burst'), 1, id)));
-    const step = await sweepExpired(bench.redis, 'burst');
+    const queues = new BullQueues(bench.redis, () => {});
+    bench.defer(() => queues.close());
+    const outbox = new WebhookOutbox(bench.redis, queues);
+    const step = await sweepExpired(bench.redis, 'burst', outbox);
     expect(step.expired).toBeLessThanOrEqual(200);
     await eventually(async () => (await queue.depth('burst')).waiting === 0);
     expect(await bench.redis.zcard('quern:{burst}:burst:failed')).toBe(3000);

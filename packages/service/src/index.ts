@@ -28,4 +28,5 @@ export {
   type SettingValues,
   setting,
 } from './settings.ts';
-export { LOG_LEVELS, sharedSettings } from './shared-settings.ts';
+export { LOG_LEVELS, lockSettings, sharedSettings } from './shared-settings.ts';
+export { isWebhookSecret, webhookSecretSettings } from './webhook-secrets.ts';

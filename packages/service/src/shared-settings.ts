@@ -46,3 +46,19 @@ export const sharedSettings = {
     meaning: 'How long a stopping process lets running work finish.',
   }),
 } as const;
+
+/** Settings of the processes that take work from queues. */
+export const lockSettings = {
+  lockDurationMs: setting({
+    variable: 'QUERN_LOCK_DURATION_MS',
+    schema: integerText(1000, 600_000),
+    fallback: 15_000,
+    meaning: 'A worker that is silent for this long has lost its predictions to others.',
+  }),
+  stalledIntervalMs: setting({
+    variable: 'QUERN_STALLED_INTERVAL_MS',
+    schema: integerText(500, 600_000),
+    fallback: 5000,
+    meaning: 'How often workers look for predictions that a lost worker held.',
+  }),
+} as const;

@@ -1,10 +1,17 @@
-import { integerText, portText, type SettingValues, setting, sharedSettings } from '@quern/service';
+import {
+  lockSettings,
+  portText,
+  type SettingValues,
+  setting,
+  sharedSettings,
+} from '@quern/service';
 import { z } from 'zod';
 import { gpusText } from './gpu-devices.ts';
 
 /** What a worker reads from its environment. */
 export const workerSettings = {
   ...sharedSettings,
+  ...lockSettings,
   port: setting({
     variable: 'QUERN_WORKER_PORT',
     schema: portText(),
@@ -22,18 +29,6 @@ export const workerSettings = {
     schema: z.string(),
     fallback: './models',
     meaning: 'The model repository: a folder with one folder per model.',
-  }),
-  lockDurationMs: setting({
-    variable: 'QUERN_LOCK_DURATION_MS',
-    schema: integerText(1000, 600_000),
-    fallback: 15_000,
-    meaning: 'A worker that is silent for this long has lost its predictions to others.',
-  }),
-  stalledIntervalMs: setting({
-    variable: 'QUERN_STALLED_INTERVAL_MS',
-    schema: integerText(500, 600_000),
-    fallback: 5000,
-    meaning: 'How often workers look for predictions that a lost worker held.',
   }),
   gpus: setting({
     variable: 'QUERN_GPUS',
