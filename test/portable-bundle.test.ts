@@ -47,6 +47,7 @@ test('starts and predicts on a machine without Node, Redis and a registry', asyn
       QUERN_API_PORT: String(await freePort()),
       QUERN_DASHBOARD_PORT: '0',
       QUERN_WORKER_PORT: '0',
+      QUERN_WEBHOOKS_PORT: '0',
     },
   });
   try {

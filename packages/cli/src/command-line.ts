@@ -63,7 +63,7 @@ type Finish = (code: ExitCode) => void;
 function addUp(program: Command, context: CommandContext, finish: Finish): void {
   program
     .command('up')
-    .description('Run everything on this machine: Redis, worker, API and dashboard.')
+    .description('Run everything on this machine: Redis, worker, webhooks, API and dashboard.')
     .option('--models <dir>', 'model repository (default: QUERN_MODELS, else ./models)')
     .option('--data <dir>', 'where predictions are kept', '.quern')
     .addOption(new Option('--workers <n>', 'worker processes').argParser(workerCount).default(1))

@@ -27,6 +27,7 @@ describe('ports', () => {
       QUERN_API_PORT: '0',
       QUERN_DASHBOARD_PORT: String(port),
       QUERN_WORKER_PORT: '0',
+      QUERN_WEBHOOKS_PORT: '0',
     });
     await expect(reservePorts(settings)).rejects.toThrow(
       `Port ${port} on 127.0.0.1 is in use. Set QUERN_DASHBOARD_PORT to another port.`,
@@ -40,14 +41,20 @@ describe('ports', () => {
       QUERN_API_PORT: port,
       QUERN_DASHBOARD_PORT: port,
       QUERN_WORKER_PORT: '0',
+      QUERN_WEBHOOKS_PORT: '0',
     });
     await expect(reservePorts(settings)).rejects.toThrow('QUERN_DASHBOARD_PORT');
   });
 
   it('gives back ports that can be used then, and finds some for 0', async () => {
-    const env = { QUERN_API_PORT: '0', QUERN_DASHBOARD_PORT: '0', QUERN_WORKER_PORT: '0' };
+    const env = {
+      QUERN_API_PORT: '0',
+      QUERN_DASHBOARD_PORT: '0',
+      QUERN_WORKER_PORT: '0',
+      QUERN_WEBHOOKS_PORT: '0',
+    };
     const ports = await reservePorts(readUpSettings(env));
-    expect(new Set(Object.values(ports)).size).toBe(3);
+    expect(new Set(Object.values(ports)).size).toBe(4);
     const again = Object.fromEntries(
       Object.keys(env).map((name, index) => [name, String(Object.values(ports)[index])]),
     );

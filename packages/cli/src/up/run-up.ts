@@ -50,8 +50,8 @@ interface Plan {
 }
 
 /**
- * The all-in-one: a private Redis unless there is one, workers, the API and the dashboard, until it is
- * told to stop.
+ * The all-in-one: a private Redis unless there is one, workers, webhooks, the API and the dashboard,
+ * until it is told to stop.
  * @returns the exit code: 0 after a stop that was asked for
  * @throws QuernError if it cannot start; nothing is left running then
  */

@@ -15,7 +15,7 @@ export interface ServiceEnvironment {
 /** A service ends itself when its grace and this margin are over; only then is it killed. */
 const STOP_MARGIN_MS = 15_000;
 
-/** The services in the order in which they are stopped: the doors first, the workers after them. */
+/** The services in the order in which they are stopped: the doors first, then those that work. */
 export function serviceSpecs(options: ServiceEnvironment): ServiceSpec[][] {
   const { settings, ports, workers } = options;
   const stopTimeoutMs = settings.shutdownGraceMs + STOP_MARGIN_MS;
@@ -28,10 +28,12 @@ export function serviceSpecs(options: ServiceEnvironment): ServiceSpec[][] {
     QUERN_MODELS: options.modelsDir,
     QUERN_API_PORT: String(ports.api),
     QUERN_DASHBOARD_PORT: String(ports.dashboard),
+    QUERN_WEBHOOKS_PORT: String(ports.webhooks),
   };
   const api = new URL(import.meta.resolve('@quern/api/main'));
   const dashboard = new URL(import.meta.resolve('@quern/dashboard/main'));
   const worker = new URL(import.meta.resolve('@quern/worker/main'));
+  const webhooks = new URL(import.meta.resolve('@quern/webhooks/main'));
   const doors = [
     { name: 'API', entry: api, env: shared, stopTimeoutMs },
     { name: 'dashboard', entry: dashboard, env: shared, stopTimeoutMs },
@@ -42,7 +44,8 @@ export function serviceSpecs(options: ServiceEnvironment): ServiceSpec[][] {
     env: { ...shared, QUERN_WORKER_PORT: index === 0 ? String(ports.worker) : '0' },
     stopTimeoutMs,
   }));
-  return [doors, workerSpecs];
+  const rest = { name: 'webhooks', entry: webhooks, env: shared, stopTimeoutMs };
+  return [doors, [...workerSpecs, rest]];
 }
 
 /** An empty variable counts as unset. */

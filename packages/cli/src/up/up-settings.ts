@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import { apiSettings } from '@quern/api';
 import { readDashboardSettings } from '@quern/dashboard';
 import { assertGuarded, readSettings } from '@quern/service';
+import { webhooksSettings } from '@quern/webhooks';
 import { workerSettings } from '@quern/worker';
 
 /** What `up` itself needs of the environment that its services read. */
@@ -11,7 +12,8 @@ export interface UpSettings {
   readonly redisServer: string | undefined;
   readonly host: string;
   readonly workerHost: string;
-  readonly ports: { readonly api: number; readonly dashboard: number; readonly worker: number };
+  readonly webhooksHost: string;
+  readonly ports: Readonly<Record<'api' | 'dashboard' | 'worker' | 'webhooks', number>>;
   /** For its own calls. */
   readonly apiKey: string | undefined;
   readonly models: string;
@@ -28,6 +30,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readUpSettings(env: Environment): UpSettings {
   const api = readSettings(apiSettings, env);
   const worker = readSettings(workerSettings, env);
+  const webhooks = readSettings(webhooksSettings, env);
   assertGuarded(api.host, api.apiKeys.length > 0, 'QUERN_API_KEYS');
   const dashboard = readDashboardSettings(env);
   return {
@@ -35,7 +38,13 @@ export function readUpSettings(env: Environment): UpSettings {
     redisServer: isSet(env['QUERN_REDIS_SERVER']) ? env['QUERN_REDIS_SERVER'] : undefined,
     host: api.host,
     workerHost: worker.workerHost,
-    ports: { api: api.port, dashboard: dashboard.port, worker: worker.port },
+    webhooksHost: webhooks.webhooksHost,
+    ports: {
+      api: api.port,
+      dashboard: dashboard.port,
+      worker: worker.port,
+      webhooks: webhooks.port,
+    },
     apiKey: api.apiKeys[0],
     models: worker.models,
     shutdownGraceMs: worker.shutdownGraceMs,
