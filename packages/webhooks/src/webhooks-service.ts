@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
-import { EgressClient, egressRules } from '@quern/egress';
+import { EgressClient, egressRules, type ResolveHost } from '@quern/egress';
 import {
   checkRedis,
   connectRedis,
@@ -24,6 +24,8 @@ export interface WebhooksParts {
   readonly settings: WebhooksSettings;
   readonly logger: Logger;
   readonly metrics: Registry;
+  /** Default: as the machine resolves names. */
+  readonly resolveHost?: ResolveHost;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface WebhooksParts {
  * such processes may run at a time.
  */
 export async function startWebhooks(
-  { settings, logger, metrics: registry }: WebhooksParts,
+  { settings, logger, metrics: registry, resolveHost }: WebhooksParts,
   lifecycle: Lifecycle,
 ): Promise<{ readonly port: number }> {
   const onError = (error: Error): void => logger.warn(`Redis: ${error.message}`);
@@ -55,7 +57,10 @@ export async function startWebhooks(
     () => readDeliveryDepth(redis),
     () => gates.down,
   );
-  const egress = new EgressClient({ rules: egressRules(settings) });
+  const egress = new EgressClient({
+    rules: egressRules(settings),
+    ...(resolveHost !== undefined && { resolveHost }),
+  });
   lifecycle.defer('connections to receivers', () => egress.close());
   const predictions = new DeliveredPredictions(redis, onError);
   lifecycle.defer('queues of predictions', () => predictions.close());

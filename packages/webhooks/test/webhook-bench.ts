@@ -1,21 +1,34 @@
-import { parseAllowRule } from '@quern/egress';
-import type { PredictionQueue } from '@quern/queue';
+import { type AllowRule, parseAllowRule, type ResolveHost } from '@quern/egress';
+import {
+  DELIVERY_QUEUE,
+  openBullQueue,
+  type PredictionQueue,
+  readDeliveryDepth,
+} from '@quern/queue';
 import { createLogger, createMetricsRegistry, Lifecycle, readSettings } from '@quern/service';
-import { TestRedis } from '@quern/testkit';
-import { submissionTo, Workbench } from '../../queue/test/workbench.ts';
+import { eventually, TestRedis } from '@quern/testkit';
+import { onTestFinished } from 'vitest';
+import { inputOf, submissionTo, Workbench } from '../../queue/test/workbench.ts';
 import { startWebhooks, type WebhooksSettings, webhooksSettings } from '../src/index.ts';
 import { type Answer, Receiver } from './receiver.ts';
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
+const LOOPBACK: AllowRule = allowRule('127.0.0.0/8');
 const quiet = createLogger({ name: 'webhooks', level: 'fatal', pretty: false });
+
+export interface OrderOptions {
+  readonly events?: ('start' | 'completed')[];
+  readonly timeoutMs?: number;
+  /** Of four numbers. */
+  readonly rows?: number;
+}
 
 /** Webhooks in this process: a Redis, producers and workers of predictions, receivers. */
 export class WebhookBench {
   readonly server: TestRedis;
   readonly bench: Workbench;
   readonly queue: PredictionQueue;
-  readonly #closers: (() => Promise<void>)[] = [];
 
   private constructor(server: TestRedis, bench: Workbench, queue: PredictionQueue) {
     this.server = server;
@@ -29,34 +42,37 @@ export class WebhookBench {
     return new WebhookBench(server, bench, await bench.producer());
   }
 
-  /** Starts a process's worth of webhooks; by default it may call the loopback. */
+  /** Starts a process's worth of webhooks, for this test; by default it may call the loopback. */
   async webhooks(
     settings: Partial<WebhooksSettings> = {},
+    resolveHost?: ResolveHost,
   ): Promise<{ readonly port: number; readonly stop: () => Promise<void> }> {
     const lifecycle = new Lifecycle(quiet);
-    const close = (): Promise<void> => lifecycle.close();
-    this.#closers.push(close);
+    const stop = (): Promise<void> => lifecycle.close();
+    onTestFinished(stop);
     const { port } = await startWebhooks(
       {
         settings: {
           ...readSettings(webhooksSettings, {}),
           redisUrl: this.server.url,
           port: 0,
-          egressAllow: [loopback()],
+          egressAllow: [LOOPBACK],
           webhookSecrets: [SECRET],
+          shutdownGraceMs: 0,
           ...settings,
         },
         logger: quiet,
         metrics: createMetricsRegistry('webhooks'),
+        ...(resolveHost !== undefined && { resolveHost }),
       },
       lifecycle,
     );
-    return { port, stop: close };
+    return { port, stop };
   }
 
   async receiver(answer?: Answer): Promise<Receiver> {
     const receiver = await Receiver.start(answer);
-    this.#closers.push(receiver.close);
+    onTestFinished(receiver.close);
     return receiver;
   }
 
@@ -64,28 +80,41 @@ export class WebhookBench {
   async order(
     model: string,
     url: string,
-    options: { readonly events?: ('start' | 'completed')[]; readonly timeoutMs?: number } = {},
+    { events, timeoutMs, rows = 1 }: OrderOptions = {},
   ): Promise<string> {
-    const { events, timeoutMs } = options;
     const target =
       this.queue.registry.model(model) === undefined
         ? await this.bench.serve(this.queue, model)
         : await this.queue.registry.resolve(model);
     const webhook = { url, baseUrl: 'https://quern.test', ...(events !== undefined && { events }) };
     const limit = timeoutMs === undefined ? {} : { timeoutMs };
-    const { prediction } = await this.queue.submit(submissionTo(target, { webhook, ...limit }));
+    const { prediction } = await this.queue.submit(
+      submissionTo(target, { webhook, tensor: inputOf(rows), ...limit }),
+    );
     return prediction.id;
   }
 
   async close(): Promise<void> {
-    for (const close of this.#closers.reverse()) await close();
     await this.bench.close();
     await this.server.stop();
   }
+
+  /** Waits until every delivery is either delivered or given up. */
+  async settled(): Promise<void> {
+    await eventually(async () => (await readDeliveryDepth(this.bench.redis)).waiting === 0);
+  }
+
+  /** The deliveries that were given up, by the reason. */
+  async deadLetters(): Promise<(string | undefined)[]> {
+    const queue = openBullQueue(this.bench.redis, DELIVERY_QUEUE);
+    const jobs = await queue.getFailed();
+    await queue.close();
+    return jobs.map(({ failedReason }) => failedReason);
+  }
 }
 
-function loopback() {
-  const rule = parseAllowRule('127.0.0.0/8');
-  if (rule === undefined) throw new Error('cannot be read');
+function allowRule(text: string): AllowRule {
+  const rule = parseAllowRule(text);
+  if (rule === undefined) throw new Error(`cannot read ${text}`);
   return rule;
 }
