@@ -28,6 +28,8 @@ export const FAULTS = {
   none: [],
   redis: REDIS,
   prediction: [...REDIS, 'PREDICTION_NOT_FOUND'],
+  delivery: [...REDIS, 'DELIVERY_NOT_FOUND'],
+  body: BODY,
   model: MODEL,
   modelBody: [...BODY, ...MODEL],
   /** Of what only administrators may do. */

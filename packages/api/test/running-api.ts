@@ -35,6 +35,7 @@ export interface RunningApiOptions {
   readonly publicUrl?: string;
   readonly cancelOnHangUp?: boolean;
   readonly corsOrigins?: readonly string[];
+  readonly webhookSecrets?: readonly string[];
   readonly models?: readonly ServedModel[];
 }
 
@@ -85,6 +86,7 @@ export class RunningApi {
       registry: createMetricsRegistry('api'),
       apiKeys: options.apiKeys ?? [],
       adminKeys: options.adminKeys,
+      webhookSecrets: options.webhookSecrets,
       bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
       syncWaitMs: options.syncWaitMs ?? 10_000,
       requestTimeoutMs: 120_000,

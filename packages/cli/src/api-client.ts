@@ -15,6 +15,13 @@ import {
   type QuarantineView,
   quarantineViewSchema,
 } from './quarantine/quarantine-view.ts';
+import {
+  type DeliveryList,
+  type DeliveryView,
+  deliveryListSchema,
+  deliveryViewSchema,
+  replayedViewSchema,
+} from './webhooks/delivery-view.ts';
 
 export interface ApiClientOptions {
   /** Scheme, host and port of the API. */
@@ -123,6 +130,37 @@ export class ApiClient {
     const path = `/v1/models/${segment(model)}/quarantine/lift`;
     const body = writeJson(fingerprint === undefined ? {} : { fingerprint });
     return this.#call({ method: 'POST', path, body }, liftedViewSchema, {});
+  }
+
+  /** Deliveries of webhooks of one state, the latest first. */
+  deliveries(query: {
+    readonly state: string;
+    readonly host?: string | undefined;
+    readonly limit: number;
+  }): Promise<DeliveryList> {
+    const { state, host, limit } = query;
+    const parameters = new URLSearchParams({ state, limit: String(limit) });
+    if (host !== undefined) parameters.set('host', host);
+    const path = `/v1/webhooks/deliveries?${parameters}`;
+    return this.#call({ method: 'GET', path }, deliveryListSchema, {});
+  }
+
+  /** A delivery with its log. */
+  delivery(id: string): Promise<DeliveryView> {
+    const path = `/v1/webhooks/deliveries/${segment(id)}`;
+    return this.#call({ method: 'GET', path }, deliveryViewSchema, {});
+  }
+
+  replayDelivery(id: string): Promise<DeliveryView> {
+    const path = `/v1/webhooks/deliveries/${segment(id)}/replay`;
+    return this.#call({ method: 'POST', path }, deliveryViewSchema, {});
+  }
+
+  /** Replays every dead letter; those to one host, if it is named. */
+  replayDeliveries(host?: string): Promise<{ replayed: number }> {
+    const body = writeJson(host === undefined ? {} : { host });
+    const path = '/v1/webhooks/replay';
+    return this.#call({ method: 'POST', path, body }, replayedViewSchema, {});
   }
 
   async #call<T>(request: Request, schema: z.ZodType<T>, options: CallOptions): Promise<T> {

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { MAX_TIMEOUT_MS, PRIORITIES, type Priority } from '@quern/contract';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { ApiClient } from './api-client.ts';
+import { type ApiOptions, addApiOptions, clientOf } from './api-options.ts';
 import { EXIT_CODES, type ExitCode, UsageError } from './exit-codes.ts';
 import type { ShowOptions } from './models/show-models.ts';
 import type { Terminal } from './terminal.ts';
+import { addWebhooks } from './webhooks/webhooks-command.ts';
 
 /** What the commands have of the process that they run in. */
 export interface CommandContext {
@@ -53,12 +54,14 @@ export async function runCommandLine(
   addModels(program, context, finish);
   addTypes(program, context, finish);
   addQuarantine(program, context, finish);
+  addWebhooks(program, context, finish);
   addCheck(program, context, finish);
   await program.parseAsync([...argv]);
   return exitCode;
 }
 
-type Finish = (code: ExitCode) => void;
+/** Says what the exit code is to be. */
+export type Finish = (code: ExitCode) => void;
 
 function addUp(program: Command, context: CommandContext, finish: Finish): void {
   program
@@ -87,11 +90,6 @@ Examples:
       const { models: modelsDir, data: dataDir, workers } = options;
       finish(await runUp({ env, terminal, stop, kill, modelsDir, dataDir, workers }));
     });
-}
-
-interface ApiOptions {
-  readonly url?: string;
-  readonly apiKey?: string;
 }
 
 function addPredict(program: Command, context: CommandContext, finish: Finish): void {
@@ -262,22 +260,6 @@ Example:
       const { checkRepository } = await import('./check/check-repository.ts');
       finish(await checkRepository(dir, context.terminal));
     });
-}
-
-function addApiOptions(command: Command): Command {
-  return command
-    .option('--url <url>', 'where the API is (default: QUERN_URL, else http://127.0.0.1:8080)')
-    .option('--api-key <key>', 'key for the API (default: QUERN_API_KEY)');
-}
-
-function clientOf(options: ApiOptions, env: NodeJS.ProcessEnv): ApiClient {
-  const url = options.url ?? (env['QUERN_URL'] || 'http://127.0.0.1:8080');
-  if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    throw new UsageError(
-      `The URL of the API is ${JSON.stringify(url)}, expected http://HOST:PORT.`,
-    );
-  }
-  return new ApiClient({ url, apiKey: options.apiKey ?? (env['QUERN_API_KEY'] || undefined) });
 }
 
 function workerCount(text: string): number {

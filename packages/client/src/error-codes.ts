@@ -16,6 +16,7 @@ const RETRYABLE = {
   MODEL_NOT_FOUND: false,
   VERSION_NOT_FOUND: false,
   PREDICTION_NOT_FOUND: false,
+  DELIVERY_NOT_FOUND: false,
   METHOD_NOT_ALLOWED: false,
   CONFLICT: false,
   ADDRESS_REFUSED: false,

@@ -44,6 +44,11 @@ const CATALOGUE = {
     retryable: false,
     meaning: 'No such prediction, or its retention has ended.',
   },
+  DELIVERY_NOT_FOUND: {
+    httpStatus: 404,
+    retryable: false,
+    meaning: 'No such delivery of a webhook, or its retention has ended.',
+  },
   METHOD_NOT_ALLOWED: {
     httpStatus: 405,
     retryable: false,

@@ -67,5 +67,12 @@ export {
 } from './webhooks/delivery-record.ts';
 export { GoneEndpoints } from './webhooks/gone-endpoints.ts';
 export { OutboxSweep, type OutboxSweepOptions } from './webhooks/outbox-sweep.ts';
+export {
+  DELIVERY_STATES,
+  type Delivery,
+  type DeliveryQuery,
+  type DeliveryState,
+  WebhookOperations,
+} from './webhooks/webhook-operations.ts';
 export type { SentEvent, WebhookOrder } from './webhooks/webhook-order.ts';
 export { sharedWebhookSecret } from './webhooks/webhook-secret.ts';

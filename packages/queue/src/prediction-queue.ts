@@ -23,8 +23,8 @@ import { ReplyHub } from './reply-hub.ts';
 import { replyOf } from './reply-messages.ts';
 import { assertClientId, generateId, isIdentified, isReserved, modelOfId } from './reservation.ts';
 import type { Submission } from './submission.ts';
+import { WebhookOperations } from './webhooks/webhook-operations.ts';
 import { WebhookOutbox } from './webhooks/webhook-outbox.ts';
-import { sharedWebhookSecret } from './webhooks/webhook-secret.ts';
 
 export interface PredictionQueueOptions {
   readonly redisUrl: string;
@@ -54,6 +54,7 @@ const CANCEL_TIMEOUT_MS = 5000;
 export class PredictionQueue {
   readonly registry: RegistryReader;
   readonly operations: ModelOperations;
+  readonly webhooks: WebhookOperations;
   readonly #quarantine: QuarantineWatch;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -95,11 +96,9 @@ export class PredictionQueue {
       },
     });
     this.#quarantine = new QuarantineWatch({ redis, subscriber, onError });
-    this.operations = new ModelOperations({
-      redis,
-      quarantine: this.#quarantine,
-      guarded: (action) => this.#guarded(action),
-    });
+    const guarded = <T>(action: () => Promise<T>): Promise<T> => this.#guarded(action);
+    this.operations = new ModelOperations({ redis, quarantine: this.#quarantine, guarded });
+    this.webhooks = new WebhookOperations({ redis, queues: this.#queues, guarded });
   }
 
   /** @throws QuernError `REDIS_UNAVAILABLE` if Redis does not answer within `redisWaitMs` */
@@ -126,11 +125,6 @@ export class PredictionQueue {
       redis.disconnect();
       throw redisFault(error);
     }
-  }
-
-  /** The secret that webhooks are signed with where none is configured. */
-  webhookSecret(): Promise<string> {
-    return this.#guarded(() => sharedWebhookSecret(this.#redis));
   }
 
   /** The connection, for checks and for the dashboard's queues. */

@@ -87,7 +87,7 @@ describe('the signature', () => {
     const receiver = await bench.receiver();
     await bench.queue.cancel(await bench.order('shared', receiver.url()));
     const { body, headers } = await receiver.request(1);
-    const secret = await bench.queue.webhookSecret();
+    const secret = await bench.queue.webhooks.secret();
     await expect(verifyWebhook(body, headers, secret)).resolves.toBeDefined();
   });
 });

@@ -44,6 +44,10 @@ export class Receiver {
     return new Receiver((server.address() as AddressInfo).port, close, received);
   }
 
+  get host(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
   url(path = '/hook'): string {
     return `http://127.0.0.1:${this.port}${path}`;
   }

@@ -15,6 +15,11 @@ export interface DeliveryDepth {
 /** Delayed jobs are sorted by due time times this, and a number of their own below it. */
 const DELAYED_SCORE_STEP = 0x1000;
 
+/** When a delayed job is due, by its score. */
+export function dueTimeOf(score: string): number {
+  return Math.floor(Number(score) / DELAYED_SCORE_STEP);
+}
+
 /** Reads how many deliveries wait and have failed, and whether they are in time. */
 export async function readDeliveryDepth(redis: Redis): Promise<DeliveryDepth> {
   const key = (suffix: string): string => bullKey(DELIVERY_QUEUE, suffix);
@@ -26,7 +31,7 @@ export async function readDeliveryDepth(redis: Redis): Promise<DeliveryDepth> {
     redis.lrange(key('wait'), -1, -1),
     redis.zrange(key('delayed'), '0', '0', 'WITHSCORES'),
   ]);
-  const dueTimes = delayedScore === undefined ? [] : [Number(delayedScore) / DELAYED_SCORE_STEP];
+  const dueTimes = delayedScore === undefined ? [] : [dueTimeOf(delayedScore)];
   if (head !== undefined) {
     const [madeAt, starts] = await redis.hmget(key(head), 'timestamp', 'ats');
     // Of one that was tried before, this is not the time at which it became due.
