@@ -23,8 +23,8 @@ export interface TextTokenizer {
 export type CutSide = 'cutEnd' | 'cutStart' | 'error';
 
 /**
- * Brings a text, or a pair, to a number of tokens. Of a pair the longer text gives a token at a time,
- * as the usual `longest_first` does; of two equally long ones the second.
+ * Brings a text, or a pair, to a number of tokens. Of a pair the longer text is cut first, as
+ * `longest_first` does in Hugging Face's tokenizers.
  * @param most without special tokens
  * @throws Error with `error`, if there are more
  */
@@ -44,12 +44,10 @@ export function cutTokens(
   return { text: keep(text, textLength, side), pair: keep(pair, pairLength, side) };
 }
 
-/** The shorter one stays whole as long as it takes no more than half. */
+/** The shorter one keeps up to half, the longer one has the rest; of two alike the second is the longer. */
 function shares(text: number, pair: number, most: number): [text: number, pair: number] {
-  const half = Math.floor(most / 2);
-  if (pair <= half) return [most - pair, pair];
-  if (text <= most - half) return [text, most - text];
-  return [most - half, half];
+  const shorter = Math.min(text, pair, Math.floor(most / 2));
+  return text > pair ? [most - shorter, shorter] : [shorter, most - shorter];
 }
 
 function keep(tokens: readonly string[], count: number, side: CutSide): readonly string[] {
