@@ -14,7 +14,8 @@ export function numberTensor(
 }
 
 function pack(datatype: Exclude<Datatype, 'BYTES'>, numbers: Float64Array): Uint8Array {
-  if (datatype === 'INT64') return viewBytes(bigIntegers(new BigInt64Array(numbers.length), numbers));
+  if (datatype === 'INT64')
+    return viewBytes(bigIntegers(new BigInt64Array(numbers.length), numbers));
   if (datatype === 'UINT64') {
     return viewBytes(bigIntegers(new BigUint64Array(numbers.length), numbers));
   }

@@ -1,4 +1,4 @@
-import { QuernError } from '@quern/contract';
+import { invalidWav } from './invalid-wav.ts';
 import { readWavFormat, type WavFormat } from './wav-format.ts';
 
 /** Decoded sound: samples from -1 to 1, one array for each channel. */
@@ -105,9 +105,4 @@ function fourLetters(view: DataView, at: number): string {
     letters += code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : '?';
   }
   return letters;
-}
-
-/** An error about the WAV file, whose prediction or row whoever called adds. */
-export function invalidWav(problem: string): QuernError {
-  return new QuernError('INVALID_INPUT', `the WAV file cannot be read: ${problem}`);
 }

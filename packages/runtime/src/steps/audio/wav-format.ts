@@ -1,4 +1,4 @@
-import { invalidWav } from './decode-wav.ts';
+import { invalidWav } from './invalid-wav.ts';
 
 /** What the `fmt ` chunk of a WAV file says about its samples. */
 export interface WavFormat {

@@ -118,7 +118,10 @@ function categoryEncoder(config: ColumnConfig, datatype: Datatype, problem: Prob
     throw problem('encode', `${encoding} does not go into an input of ${datatype}`);
   }
   if (encoding === 'index' && unknown === 'ignore' && datatype.startsWith('UINT')) {
-    throw problem('unknown', `ignore is -1 for an index, which an input of ${datatype} cannot hold`);
+    throw problem(
+      'unknown',
+      `ignore is -1 for an index, which an input of ${datatype} cannot hold`,
+    );
   }
   const places = new Map<unknown, number>(categories.map((category, index) => [category, index]));
   const shown = categories.slice(0, SHOWN_CATEGORIES).map((category) => JSON.stringify(category));

@@ -1,4 +1,10 @@
-import { DATATYPE_TRAITS, type Datatype, invalidInput, type QuernError, show } from '@quern/contract';
+import {
+  DATATYPE_TRAITS,
+  type Datatype,
+  invalidInput,
+  type QuernError,
+  show,
+} from '@quern/contract';
 import type { ColumnConfig } from './record-config.ts';
 
 /**

@@ -81,7 +81,8 @@ function assertKnownKeys(
   for (const key of record.keys()) {
     if (known.has(key)) continue;
     const nearest = nearestName(key, [...known]);
-    const hint = nearest === undefined ? `expected ${[...known].join(', ')}` : `did you mean ${nearest}?`;
+    const hint =
+      nearest === undefined ? `expected ${[...known].join(', ')}` : `did you mean ${nearest}?`;
     throw invalidInput(fieldPath(path, key), `is no column of this model; ${hint}`);
   }
 }
@@ -131,7 +132,10 @@ function makeColumns(
 ): Column[] {
   return configs.map((config, index) => {
     const at = (key: string, message: string): QuernError =>
-      problem(`columns.${index}${key === '' ? '' : `.${key}`}`, `column ${config.name}: ${message}`);
+      problem(
+        `columns.${index}${key === '' ? '' : `.${key}`}`,
+        `column ${config.name}: ${message}`,
+      );
     if (configs.findIndex(({ name }) => name === config.name) !== index) {
       throw at('name', 'is listed twice');
     }
@@ -148,5 +152,8 @@ function assertWidth({ spec, columns }: Target, { problem }: StepContext): void 
   const width = widthOf(columns);
   const expected = shape.length === 1 ? 1 : shape[1];
   if (shape.length <= 2 && (expected === -1 || expected === width)) return;
-  throw problem('columns', `make ${width} numbers of a row, but the input ${name} is ${formatShape(shape)}`);
+  throw problem(
+    'columns',
+    `make ${width} numbers of a row, but the input ${name} is ${formatShape(shape)}`,
+  );
 }

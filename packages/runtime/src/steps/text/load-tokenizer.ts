@@ -30,12 +30,15 @@ export async function loadTokenizer(path: string, specialTokens: boolean): Promi
   const configPath = join(dirname(path), 'tokenizer_config.json');
   const config = await readJson(configPath, tokenizerConfigSchema).catch(absentAsEmpty);
   const tokenizer = new Tokenizer(file, config);
-  const idOf = (token: string) => tokenizer.token_to_id(token) ?? tokenizer.model?.unk_token_id ?? 0;
+  const idOf = (token: string) =>
+    tokenizer.token_to_id(token) ?? tokenizer.model?.unk_token_id ?? 0;
   const assemble = (text: readonly string[], pair: readonly string[] | undefined) =>
     addSpecialTokens(tokenizer, text, pair, specialTokens);
-  const padToken = typeof config.pad_token === 'object' ? config.pad_token?.content : config.pad_token;
+  const padToken =
+    typeof config.pad_token === 'object' ? config.pad_token?.content : config.pad_token;
   return {
-    padId: file.padding?.pad_id ?? (padToken === undefined ? 0 : (tokenizer.token_to_id(padToken) ?? 0)),
+    padId:
+      file.padding?.pad_id ?? (padToken === undefined ? 0 : (tokenizer.token_to_id(padToken) ?? 0)),
     padType: file.padding?.pad_type_id ?? 0,
     maxTokens: file.truncation?.max_length ?? limitOf(config.model_max_length),
     specialCount: (isPair) => assemble([], isPair ? [] : undefined).tokens.length,

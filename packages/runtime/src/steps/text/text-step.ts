@@ -54,7 +54,10 @@ export async function loadTextStep(
   };
 
   function tokenize(text: string, pair: string | undefined, path: string): TextTokens {
-    const parts = { text: tokenizer.split(text), pair: pair === undefined ? pair : tokenizer.split(pair) };
+    const parts = {
+      text: tokenizer.split(text),
+      pair: pair === undefined ? pair : tokenizer.split(pair),
+    };
     try {
       const cut = cutTokens(parts.text, parts.pair, limit, config.tooLong);
       return tokenizer.join(cut.text, cut.pair);
