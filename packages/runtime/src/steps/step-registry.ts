@@ -1,14 +1,20 @@
 import { z } from 'zod';
+import { audioConfigSchema } from './audio/audio-config.ts';
 import { imageConfigSchema } from './image/image-config.ts';
+import { recordConfigSchema } from './record/record-config.ts';
 import { scoresConfigSchema } from './scores/scores-config.ts';
 import type { PostprocessContext, PostprocessStep, PreprocessStep, StepContext } from './step.ts';
+import { textConfigSchema } from './text/text-config.ts';
 
 /**
  * The kinds of steps: for each its settings in `model.yaml`, and what loads it. A loader is imported
  * where it is used, so that libraries such as image decoders are in the runner's process alone.
  */
 const preprocessKinds = z.strictObject({
+  audio: audioConfigSchema.optional(),
   image: imageConfigSchema.optional(),
+  record: recordConfigSchema.optional(),
+  text: textConfigSchema.optional(),
 });
 
 const postprocessKinds = z.strictObject({
@@ -31,6 +37,18 @@ export async function loadPreprocessStep(
   if (config.image !== undefined) {
     const { loadImageStep } = await import('./image/image-step.ts');
     return loadImageStep(config.image, context);
+  }
+  if (config.record !== undefined) {
+    const { loadRecordStep } = await import('./record/record-step.ts');
+    return loadRecordStep(config.record, context);
+  }
+  if (config.text !== undefined) {
+    const { loadTextStep } = await import('./text/text-step.ts');
+    return loadTextStep(config.text, context);
+  }
+  if (config.audio !== undefined) {
+    const { loadAudioStep } = await import('./audio/audio-step.ts');
+    return loadAudioStep(config.audio, context);
   }
   throw context.problem('', 'names no step');
 }

@@ -1,10 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { entry, floats, launch, outputsOf } from '../harness/runners.ts';
 import { field, steppedModel } from '../harness/steps.ts';
 
-const DIGITS = fileURLToPath(new URL('../../../../models/digits/1/model.onnx', import.meta.url));
+const exampleModel = (name: string): string =>
+  fileURLToPath(new URL(`../../../../models/${name}/1/model.onnx`, import.meta.url));
 
 const YAML = `
 preprocess:
@@ -34,7 +36,7 @@ function noise(): Promise<Buffer> {
 
 describe('a model with steps', () => {
   test('takes pictures, and a damaged one fails alone', async () => {
-    const { runner } = launch(steppedModel('digits', YAML, { modelPath: DIGITS }));
+    const { runner } = launch(steppedModel('digits', YAML, { modelPath: exampleModel('digits') }));
     const loaded = await runner.ready;
     expect(loaded.signature.inputs).toMatchObject([
       { name: 'image', datatype: 'BYTES', shape: [-1], field: { kind: 'image' } },
@@ -58,4 +60,67 @@ describe('a model with steps', () => {
     expect(both?.shape).toEqual([2, 10]);
     expect(floats(both).slice(10)).toEqual(floats(one));
   });
+
+  test('takes records, and one with a wrong value fails alone', async () => {
+    const modelPath = exampleModel('credit-risk');
+    const { runner } = launch(steppedModel('credit-risk', 'preprocess: [record]', { modelPath }));
+    expect((await runner.ready).signature.inputs).toMatchObject([
+      { name: 'record', datatype: 'BYTES', shape: [-1], field: { kind: 'record' } },
+    ]);
+    const { input, expected } = await sample('credit-risk', 'good');
+    const record = mapValues(input, (rows) => (rows as unknown[][])[0]?.[0]);
+    const result = await runner.run({
+      batchId: 'b',
+      entries: [
+        entry('good', 1, [field('record', [JSON.stringify(record)])]),
+        entry('bad', 1, [field('record', [JSON.stringify({ ...record, age_years: 'old' })])]),
+      ],
+    });
+    expect(result.outcomes[1]).toMatchObject({
+      ok: false,
+      error: {
+        code: 'PREPROCESS_FAILED',
+        message: expect.stringMatching(/record.*age_years.*"old"/),
+      },
+    });
+    const probabilities = outputsOf(result, 0).find(({ name }) => name === 'probabilities');
+    expectNear(floats(probabilities), expected['probabilities']);
+  });
+
+  test('takes texts of several lengths in one batch', async () => {
+    const modelPath = exampleModel('language');
+    const yaml = 'preprocess:\n  - text: {tokenizer: bytes}\n';
+    const { runner } = launch(steppedModel('language', yaml, { modelPath }));
+    await runner.ready;
+    const names = ['english', 'german'];
+    const samples = await Promise.all(names.map((name) => sample('language', name)));
+    const texts = samples.map(({ input }) => Buffer.from((input['text'] as number[][])[0] ?? []));
+    const result = await runner.run({
+      batchId: 'b',
+      entries: texts.map((text, index) => entry(`e${index}`, 1, [field('text', [text])])),
+    });
+    for (const [index, { expected }] of samples.entries()) {
+      expectNear(floats(outputsOf(result, index)[0]), expected['probabilities']);
+    }
+  });
 });
+
+interface Sample {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly expected: Readonly<Record<string, unknown>>;
+}
+
+async function sample(model: string, name: string): Promise<Sample> {
+  const file = new URL(`../../../../models/${model}/samples/${name}.json`, import.meta.url);
+  return JSON.parse(await readFile(file, 'utf8')) as Sample;
+}
+
+function mapValues<T, R>(object: Readonly<Record<string, T>>, map: (value: T) => R) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
+}
+
+function expectNear(actual: readonly number[], expected: unknown): void {
+  const [row = []] = expected as number[][];
+  expect(actual).toHaveLength(row.length);
+  for (const [index, value] of row.entries()) expect(actual[index]).toBeCloseTo(value, 4);
+}
