@@ -1,7 +1,12 @@
 import { toQuernError } from '@quern/contract';
 import type { PredictionQueue } from '@quern/queue';
 import { isLoopback, type Logger } from '@quern/service';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type RequestHandler,
+  Router,
+} from 'express';
 import helmet from 'helmet';
 import type { Credentials } from './access/credentials.ts';
 import {
@@ -13,6 +18,7 @@ import {
 import { refuse } from './access/refusal.ts';
 import { operatorOf, Sessions } from './access/session.ts';
 import { signInRoutes, signInUnavailable } from './access/sign-in-routes.ts';
+import { deliveryRoutes } from './board/delivery-routes.ts';
 import { hiddenActions } from './board/hidden-actions.ts';
 import { ModelBoards } from './board/model-boards.ts';
 import { operatorRoutes } from './board/operator-routes.ts';
@@ -56,7 +62,10 @@ export function buildApp(deps: DashboardDeps): DashboardApp {
   const closeSignIn = addSignIn(app, deps);
   app.use(isLoopback(host) ? requireOperatorToChange : requireOperator, hiddenActions());
   app.use('/api', requireRedis(queue));
-  const operations = operatorRoutes({ queue, queueOf: (model) => boards.queueOf(model) });
+  const operations = Router().use(
+    deliveryRoutes(queue),
+    operatorRoutes({ queue, queueOf: (model) => boards.queueOf(model) }),
+  );
   app.use((request, response, next) => {
     if (operatorOf(request) === undefined) boards.visitors(request, response, next);
     else operations(request, response, next);

@@ -76,7 +76,7 @@ function workerRecord(models: readonly string[]): WorkerRecord {
 export class ServedModels {
   readonly redis: TestRedis;
   readonly queue: PredictionQueue;
-  readonly #connection: Redis;
+  readonly connection: Redis;
   readonly #models: string[] = [];
   readonly #publisher: RegistryPublisher;
   readonly #consumers = new Map<string, Consumer>();
@@ -84,7 +84,7 @@ export class ServedModels {
   private constructor(redis: TestRedis, queue: PredictionQueue, connection: Redis) {
     this.redis = redis;
     this.queue = queue;
-    this.#connection = connection;
+    this.connection = connection;
     this.#publisher = new RegistryPublisher({
       redis: connection,
       record: () => workerRecord(this.#models),
@@ -115,7 +115,7 @@ export class ServedModels {
   /** Takes a model off the registry for good, as if it had been forgotten. */
   async forget(model: string): Promise<void> {
     this.#models.splice(this.#models.indexOf(model), 1);
-    await this.#connection.hdel('quern:{registry}:models', model);
+    await this.connection.hdel('quern:{registry}:models', model);
     await this.#publisher.publish();
     await this.queue.registry.refresh();
   }
@@ -129,7 +129,7 @@ export class ServedModels {
   serve(model: string): void {
     if (this.#consumers.has(model)) return;
     const consumer = new Consumer({
-      redis: this.#connection,
+      redis: this.connection,
       model,
       workerName: 'worker-1',
       concurrency: 4,
@@ -163,7 +163,7 @@ export class ServedModels {
     await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
     await this.#publisher.close();
     await this.queue.close();
-    this.#connection.disconnect();
+    this.connection.disconnect();
     await this.redis.stop();
   }
 }

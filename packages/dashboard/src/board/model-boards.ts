@@ -2,10 +2,11 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { BoardOptions } from '@bull-board/api/typings/app';
 import { MODEL_NAME_PATTERN } from '@quern/contract';
-import { type KnownModel, openBullQueue, type PredictionQueue } from '@quern/queue';
+import { DELIVERY_QUEUE, type KnownModel, openBullQueue, type PredictionQueue } from '@quern/queue';
 import type { Queue } from 'bullmq';
 import { type RequestHandler, Router } from 'express';
 import { BoardPage } from './board-page.ts';
+import { deliveryTitle, summarizeDelivery } from './delivery-summary.ts';
 import { summarizeData, summarizeResult, titleOf } from './job-summary.ts';
 import { judgeOperation } from './operator-policy.ts';
 import { throughputHistory } from './throughput-history.ts';
@@ -29,13 +30,14 @@ interface Board {
 /**
  * The board twice, over the same queues: one without buttons for visitors, one with for operators.
  * Both show every model that the registry knows: one that appears later is added, one that vanishes is
- * taken off.
+ * taken off. Deliveries of webhooks are one more queue.
  */
 export class ModelBoards {
   readonly #options: ModelBoardsOptions;
   readonly #visitors: Board;
   readonly #operators: Board;
   readonly #queues = new Map<string, Queue>();
+  readonly #deliveries: Queue;
   readonly #stopWatching: () => void;
   #closing: Promise<void> | undefined;
 
@@ -48,6 +50,10 @@ export class ModelBoards {
     this.#operators = createBoard(false, { ...shared, uiConfig: operatorBoardConfig(apiUrl) });
     this.#stopWatching = queue.registry.onRefresh(() => this.#follow(queue.registry.models()));
     this.#follow(queue.registry.models());
+    this.#deliveries = this.#open(DELIVERY_QUEUE);
+    for (const board of [this.#visitors, this.#operators]) {
+      board.addQueue(deliveryAdapter(this.#deliveries, board.isReadOnly));
+    }
   }
 
   get visitors(): RequestHandler {
@@ -71,13 +77,18 @@ export class ModelBoards {
   }
 
   #add({ name, description }: KnownModel): void {
-    const { queue, onError } = this.#options;
-    const bullQueue = openBullQueue(queue.redis, name);
-    bullQueue.on('error', onError);
+    const bullQueue = this.#open(name);
     this.#queues.set(name, bullQueue);
     for (const board of [this.#visitors, this.#operators]) {
       board.addQueue(adapterFor(bullQueue, description ?? '', board.isReadOnly));
     }
+  }
+
+  #open(name: string): Queue {
+    const { queue, onError } = this.#options;
+    const bullQueue = openBullQueue(queue.redis, name);
+    bullQueue.on('error', onError);
+    return bullQueue;
   }
 
   #remove(name: string): void {
@@ -95,7 +106,8 @@ export class ModelBoards {
 
   async #closeAll(): Promise<void> {
     this.#stopWatching();
-    await Promise.all([...this.#queues.values()].map((bullQueue) => bullQueue.close()));
+    const all = [...this.#queues.values(), this.#deliveries];
+    await Promise.all(all.map((bullQueue) => bullQueue.close()));
   }
 }
 
@@ -114,5 +126,19 @@ function adapterFor(bullQueue: Queue, description: string, readOnlyMode: boolean
   adapter.setFormatter('name', titleOf);
   adapter.setFormatter('data', summarizeData);
   adapter.setFormatter('returnValue', summarizeResult);
+  return adapter;
+}
+
+function deliveryAdapter(bullQueue: Queue, readOnlyMode: boolean): BullMQAdapter {
+  // As above.
+  const options = {
+    readOnlyMode,
+    displayName: 'webhooks',
+    description: 'Deliveries of webhooks; failed ones are dead letters, and retrying replays them',
+    allowCompletedRetries: false,
+  };
+  const adapter = new BullMQAdapter(bullQueue, options);
+  adapter.setFormatter('name', deliveryTitle);
+  adapter.setFormatter('data', summarizeDelivery);
   return adapter;
 }
