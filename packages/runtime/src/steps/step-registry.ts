@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { audioConfigSchema } from './audio/audio-config.ts';
+import { ctcConfigSchema } from './ctc/ctc-config.ts';
 import { imageConfigSchema } from './image/image-config.ts';
+import { poolingConfigSchema } from './pooling/pooling-config.ts';
 import { recordConfigSchema } from './record/record-config.ts';
-import { scoresConfigSchema } from './scores/scores-config.ts';
+import {
+  argmaxConfigSchema,
+  scoresConfigSchema,
+  thresholdConfigSchema,
+  topKConfigSchema,
+} from './scores/scores-config.ts';
 import type { PostprocessContext, PostprocessStep, PreprocessStep, StepContext } from './step.ts';
 import { textConfigSchema } from './text/text-config.ts';
 
@@ -18,7 +25,13 @@ const preprocessKinds = z.strictObject({
 });
 
 const postprocessKinds = z.strictObject({
+  argmax: argmaxConfigSchema.optional(),
+  ctc: ctcConfigSchema.optional(),
+  pooling: poolingConfigSchema.optional(),
+  sigmoid: scoresConfigSchema.optional(),
   softmax: scoresConfigSchema.optional(),
+  threshold: thresholdConfigSchema.optional(),
+  topK: topKConfigSchema.optional(),
 });
 
 export const preprocessSchema = z.array(oneKind(preprocessKinds)).default([]);
@@ -61,6 +74,27 @@ export async function loadPostprocessStep(
   if (config.softmax !== undefined) {
     const { loadSoftmaxStep } = await import('./scores/softmax-step.ts');
     return loadSoftmaxStep(config.softmax, context);
+  }
+  if (config.sigmoid !== undefined) {
+    const { loadSigmoidStep } = await import('./scores/sigmoid-step.ts');
+    return loadSigmoidStep(config.sigmoid, context);
+  }
+  if (config.topK !== undefined || config.argmax !== undefined) {
+    const { loadTopKStep, loadArgmaxStep } = await import('./scores/top-k-step.ts');
+    if (config.topK !== undefined) return loadTopKStep(config.topK, context);
+    if (config.argmax !== undefined) return loadArgmaxStep(config.argmax, context);
+  }
+  if (config.threshold !== undefined) {
+    const { loadThresholdStep } = await import('./scores/threshold-step.ts');
+    return loadThresholdStep(config.threshold, context);
+  }
+  if (config.pooling !== undefined) {
+    const { loadPoolingStep } = await import('./pooling/pooling-step.ts');
+    return loadPoolingStep(config.pooling, context);
+  }
+  if (config.ctc !== undefined) {
+    const { loadCtcStep } = await import('./ctc/ctc-step.ts');
+    return loadCtcStep(config.ctc, context);
   }
   throw context.problem('', 'names no step');
 }
