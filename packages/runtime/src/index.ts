@@ -50,3 +50,14 @@ export {
 export { RunnerPool, type RunnerPoolOptions, type RunnerPoolStatus } from './runner/runner-pool.ts';
 export type { RunnerEntryPoint, RunnerExit, RunnerLog } from './runner/runner-process.ts';
 export { serveRunner } from './runner/serve-runner.ts';
+export type {
+  FieldValue,
+  HandlerContext,
+  HandlerModule,
+  HandlerTensor,
+  MadeTensor,
+  MadeTensors,
+  OutputSpec,
+  PostprocessHandler,
+  PreprocessHandler,
+} from './steps/handler/handler-module.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { audioConfigSchema } from './audio/audio-config.ts';
 import { ctcConfigSchema } from './ctc/ctc-config.ts';
+import { handlerConfigSchema } from './handler/handler-config.ts';
 import { imageConfigSchema } from './image/image-config.ts';
 import { poolingConfigSchema } from './pooling/pooling-config.ts';
 import { recordConfigSchema } from './record/record-config.ts';
@@ -19,6 +20,7 @@ import { textConfigSchema } from './text/text-config.ts';
  */
 const preprocessKinds = z.strictObject({
   audio: audioConfigSchema.optional(),
+  handler: handlerConfigSchema.optional(),
   image: imageConfigSchema.optional(),
   record: recordConfigSchema.optional(),
   text: textConfigSchema.optional(),
@@ -27,6 +29,7 @@ const preprocessKinds = z.strictObject({
 const postprocessKinds = z.strictObject({
   argmax: argmaxConfigSchema.optional(),
   ctc: ctcConfigSchema.optional(),
+  handler: handlerConfigSchema.optional(),
   pooling: poolingConfigSchema.optional(),
   sigmoid: scoresConfigSchema.optional(),
   softmax: scoresConfigSchema.optional(),
@@ -63,6 +66,10 @@ export async function loadPreprocessStep(
     const { loadAudioStep } = await import('./audio/audio-step.ts');
     return loadAudioStep(config.audio, context);
   }
+  if (config.handler !== undefined) {
+    const { loadHandlerPreprocess } = await import('./handler/handler-step.ts');
+    return loadHandlerPreprocess(config.handler, context);
+  }
   throw context.problem('', 'names no step');
 }
 
@@ -95,6 +102,10 @@ export async function loadPostprocessStep(
   if (config.ctc !== undefined) {
     const { loadCtcStep } = await import('./ctc/ctc-step.ts');
     return loadCtcStep(config.ctc, context);
+  }
+  if (config.handler !== undefined) {
+    const { loadHandlerPostprocess } = await import('./handler/handler-step.ts');
+    return loadHandlerPostprocess(config.handler, context);
   }
   throw context.problem('', 'names no step');
 }
