@@ -1,5 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { verifyWebhook } from '@quern/client';
 import { EXAMPLE_MODELS, eventually, freePort } from '@quern/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ComposeProcesses } from './compose-processes.ts';
@@ -29,6 +32,7 @@ beforeAll(async () => {
     QUERN_DASHBOARD_PORT: String(dashboardPort),
     QUERN_DASHBOARD_USER: OPERATOR.user,
     QUERN_DASHBOARD_PASSWORD: OPERATOR.password,
+    QUERN_EGRESS_ALLOW: '127.0.0.1',
     QUERN_DASHBOARD_SECRET: '0123456789abcdef0123456789abcdef',
     WORKER_REPLICAS: String(WORKERS),
   });
@@ -55,7 +59,7 @@ function authorization(): Record<string, string> {
 
 it('comes up: every healthcheck passes, of three workers too', async () => {
   expect(compose.of('worker')).toHaveLength(WORKERS);
-  for (const service of ['redis', 'api', 'worker', 'dashboard']) {
+  for (const service of ['redis', 'api', 'worker', 'webhooks', 'dashboard']) {
     for (const { isHealthy } of compose.of(service)) expect(await isHealthy()).toBe(true);
   }
 });
@@ -85,6 +89,33 @@ it('shares the work among all workers', async () => {
   }, 60_000);
 });
 
+it('tells a receiver of an end, with a signature by the secret that the API tells', async () => {
+  let tell: (delivery: { body: Buffer; headers: IncomingHttpHeaders }) => void = () => {};
+  const told = new Promise<Parameters<typeof tell>[0]>((resolve) => {
+    tell = resolve;
+  });
+  const receiver = createServer(async (request, response) => {
+    tell({ body: await buffer(request), headers: request.headers });
+    response.writeHead(204).end();
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => receiver.listen(port, '127.0.0.1', resolve));
+  try {
+    const [sample] = await readSamples('digits');
+    const webhook = `http://127.0.0.1:${port}/hook`;
+    const path = '/v1/models/digits/predictions';
+    const created = await client.post(path, { input: sample?.input, webhook });
+    const { id } = (await created.json()) as { id: string };
+    const { body, headers } = await told;
+    const { key } = (await client.get('/v1/webhooks/default/secret')) as { key: string };
+    const { payload } = await verifyWebhook(body, headers, key);
+    expect(payload).toMatchObject({ id, status: 'succeeded' });
+  } finally {
+    receiver.close();
+    receiver.closeAllConnections();
+  }
+});
+
 it('shows the board to who signs in', async () => {
   const board = `${dashboardUrl}/api/queues`;
   expect((await fetch(board)).status).toBe(401);
@@ -107,8 +138,9 @@ it('shows the board to who signs in', async () => {
 it('goes down within the grace periods, in the middle of work', async () => {
   const samples = await readSamples('digits');
   interrupted = await submitMany(client, { model: 'digits', samples, count: 200, callers: 16 });
-  const processes = ['api', 'worker', 'dashboard', 'redis'].flatMap((name) => compose.of(name));
-  expect(processes).toHaveLength(WORKERS + 3);
+  const names = ['api', 'worker', 'webhooks', 'dashboard', 'redis'];
+  const processes = names.flatMap((name) => compose.of(name));
+  expect(processes).toHaveLength(WORKERS + 4);
   const stoppedAtMs = performance.now();
   const ends = processes.map(async ({ process, stopGraceMs }) => {
     expect(await process.exited, process.tail()).toEqual({ code: 0, signal: null });
@@ -130,7 +162,7 @@ it('completes after the next start what it had accepted before', async () => {
 /** Every file of the images and of the mounted models, with its size and time. */
 async function readOnlyFiles(): Promise<string[]> {
   const folders = [
-    ...['api', 'worker', 'dashboard'].map((name) => compose.imageOf(name)),
+    ...['api', 'worker', 'webhooks', 'dashboard'].map((name) => compose.imageOf(name)),
     EXAMPLE_MODELS,
   ];
   const entries = await Promise.all(

@@ -24,6 +24,10 @@ export interface SubmitOptions {
   readonly expiresAfterMs?: number;
   /** Echoed back; at most 4 KiB of JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Told by POST when it has ended; verify what comes there with `verifyWebhook`. */
+  readonly webhook?: string;
+  /** What the webhook is told of. Default `completed` alone. */
+  readonly webhookEvents?: readonly ('start' | 'completed')[];
   /**
    * The prediction's id: asking again with the same id and content finds the same prediction, other
    * content is a `CONFLICT`. Default: a random UUID, so that retries never make two predictions.
@@ -83,6 +87,10 @@ export class PredictionCalls {
       ...(creation.priority !== undefined && { priority: creation.priority }),
       ...(creation.expiresAfterMs !== undefined && { timeout_ms: creation.expiresAfterMs }),
       ...(creation.metadata !== undefined && { metadata: creation.metadata }),
+      ...(creation.webhook !== undefined && { webhook: creation.webhook }),
+      ...(creation.webhookEvents !== undefined && {
+        webhook_events_filter: creation.webhookEvents,
+      }),
     };
     const wire = await this.#transport.send({
       method: 'POST',

@@ -29,6 +29,8 @@ describe('submit', () => {
       priority: 'high',
       expiresAfterMs: 500,
       metadata: { order: 7 },
+      webhook: 'https://example.com/',
+      webhookEvents: ['start', 'completed'],
       id: 'mine',
     });
     expect(handle).toMatchObject({ id: 'digits.1', accepted: { status: 'starting' } });
@@ -41,6 +43,8 @@ describe('submit', () => {
       priority: 'high',
       timeout_ms: 500,
       metadata: { order: 7 },
+      webhook: 'https://example.com/',
+      webhook_events_filter: ['start', 'completed'],
       id: 'mine',
     });
   });

@@ -8,6 +8,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 /** Pauses grow by up to this part, so that what failed together does not come back together. */
 const JITTER = 0.2;
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+/** Also with a short schedule a busy receiver is waited for. */
+const MIN_LIFETIME_MS = 24 * 3_600_000;
 
 /** A duration such as `90s`, `5m` or `2h` in ms; undefined if it is none. */
 export function readDuration(text: string): number | undefined {
@@ -29,7 +31,8 @@ export class RetrySchedule {
 
   /** How long a delivery is tried at all: also one that is only ever postponed ends then. */
   get lifetimeMs(): number {
-    return this.#pausesMs.reduce((sum, pauseMs) => sum + pauseMs, 0) * (1 + JITTER);
+    const sumMs = this.#pausesMs.reduce((sum, pauseMs) => sum + pauseMs, 0);
+    return Math.max(sumMs * (1 + JITTER), MIN_LIFETIME_MS);
   }
 
   /**

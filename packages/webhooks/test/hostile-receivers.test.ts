@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import { DELIVERY_QUEUE, openBullQueue } from '@quern/queue';
 import { eventually } from '@quern/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, ok, status } from './receiver.ts';
 import { WebhookBench } from './webhook-bench.ts';
 
@@ -139,6 +140,27 @@ test('receivers that hang do not slow others, and hold only their own places', a
   await well.request(20);
   expect(new Set(well.bodies.map((body) => body['id']))).toEqual(new Set(ids));
   expect([...open.values()]).toEqual([2, 2, 2]);
+});
+
+test('what only ever finds its receiver busy is given up in the end', async () => {
+  const receiver = await bench.receiver(never);
+  await tell(receiver.url('/first'));
+  const queue = openBullQueue(bench.bench.redis, DELIVERY_QUEUE);
+  onTestFinished(() => queue.close());
+  await bench.webhooks({ concurrencyPerOrigin: 1, schedule: ['1h'], timeoutMs: 120_000 });
+  await receiver.request(1);
+  await queue.pause();
+  await tell(receiver.url('/second'));
+  // As if it had been due for days.
+  for (const job of await queue.getJobs(['waiting'])) {
+    await job.updateData({ ...job.data, sinceMs: 0 });
+  }
+  await queue.resume();
+  await eventually(async () =>
+    expect(await bench.deadLetters()).toContain(
+      `${receiver.url('/second')}: the receiver was down or busy for too long`,
+    ),
+  );
 });
 
 function flood(response: ServerResponse): void {

@@ -10,7 +10,8 @@ describe('the schedule', () => {
       330_000,
       undefined,
     ]);
-    expect(schedule.lifetimeMs).toBe(366_000);
+    expect(schedule.lifetimeMs).toBe(24 * 3_600_000);
+    expect(new RetrySchedule(['20h', '20h']).lifetimeMs).toBe(48 * 3_600_000);
   });
 
   test('never asks earlier than the receiver wishes, within a day', () => {

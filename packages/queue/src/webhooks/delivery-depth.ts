@@ -23,8 +23,9 @@ export function dueTimeOf(score: string): number {
 /** Reads how many deliveries wait and have failed, and whether they are in time. */
 export async function readDeliveryDepth(redis: Redis): Promise<DeliveryDepth> {
   const key = (suffix: string): string => bullKey(DELIVERY_QUEUE, suffix);
-  const [waiting, active, delayed, failed, [head], [, delayedScore]] = await Promise.all([
+  const [waiting, paused, active, delayed, failed, [head], [, delayedScore]] = await Promise.all([
     redis.llen(key('wait')),
+    redis.llen(key('paused')),
     redis.llen(key('active')),
     redis.zcard(key('delayed')),
     redis.zcard(key('failed')),
@@ -39,7 +40,7 @@ export async function readDeliveryDepth(redis: Redis): Promise<DeliveryDepth> {
   }
   const oldestMs = Date.now() - Math.min(...dueTimes);
   return {
-    waiting: waiting + active + delayed,
+    waiting: waiting + paused + active + delayed,
     failed,
     oldestDueMs: Number.isFinite(oldestMs) && oldestMs > 0 ? oldestMs : null,
   };
