@@ -29,7 +29,15 @@ const versionParameters = modelParameter.extend({
   version: z.string().meta({ description: 'Version of the model, such as 1.' }),
 });
 
-const preferHeader = z.object({
+const putHeaders = z.object({
+  'Cancel-After': z
+    .string()
+    .optional()
+    .meta({
+      description:
+        'As `timeout_ms`, of which the shorter one counts: seconds, or hours, minutes and seconds by their letters; at most a week.',
+      examples: ['90', '5m', '1h30m'],
+    }),
   Prefer: z
     .string()
     .optional()
@@ -39,7 +47,7 @@ const preferHeader = z.object({
       examples: ['wait=10'],
     }),
 });
-const createHeaders = preferHeader.extend({
+const createHeaders = putHeaders.extend({
   'Idempotency-Key': z.string().min(1).max(255).optional().meta({
     description:
       'The same key with the same body stands for the same prediction, as with `id`; it counts for the API key that sends it.',
@@ -137,7 +145,7 @@ const ROUTES: readonly RouteConfig[] = [
     summary: 'Make a prediction under an id of your own; repeating it is harmless',
     request: {
       params: chosenIdParameter,
-      headers: preferHeader,
+      headers: putHeaders,
       body: jsonBody(createPredictionAnywhereSchema, ANYWHERE_EXAMPLES),
     },
     responses: createResponses,

@@ -8,6 +8,7 @@ import {
   show,
 } from '@quern/contract';
 import type { Request, Response } from 'express';
+import { cancelAfterMs } from './cancel-after-header.ts';
 import { predictionEvents } from './events-route.ts';
 import { withdrawIfAbandoned } from './hang-up.ts';
 import { sendJson } from './json-response.ts';
@@ -90,7 +91,8 @@ interface Exchange {
 
 async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): Promise<void> {
   const { request, response, context } = exchange;
-  const { model, version, body } = creation;
+  const { model, version } = creation;
+  const body = withTimeLimit(creation.body, cancelAfterMs(request.get('cancel-after')));
   // An id in the body or path makes the request repeatable already.
   const id = creation.id ?? idFromIdempotencyKey(request.get('idempotency-key'), context.caller);
   const baseUrl = baseUrlOf(request, deps.publicUrl);
@@ -113,6 +115,13 @@ async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): 
   const wire = predictionToWire(prediction, baseUrl);
   response.setHeader('Location', wire.body.urls.get);
   sendJson(response, isAnswered ? 200 : 202, wire.body, wire.holdsBigints);
+}
+
+/** Of two limits the shorter one counts. */
+function withTimeLimit(body: CreatePrediction, limitMs: number | undefined): CreatePrediction {
+  if (limitMs === undefined || (body.timeout_ms ?? Number.POSITIVE_INFINITY) <= limitMs)
+    return body;
+  return { ...body, timeout_ms: limitMs };
 }
 
 function getPrediction(deps: RouteDeps): NonNullable<Route['get']> {

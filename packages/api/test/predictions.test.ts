@@ -95,6 +95,24 @@ describe('create', () => {
     expect(answer.headers.get('preference-applied')).toBe('wait=1');
   });
 
+  test('expires after the shorter of `Cancel-After` and `timeout_ms`', async () => {
+    const limited = async (header: string, timeout_ms?: number) => {
+      const body = { ...INPUT, ...(timeout_ms !== undefined && { timeout_ms }) };
+      const { json } = await api.call('POST', CREATE, {
+        body,
+        headers: { 'cancel-after': header },
+      });
+      const { created_at, expires_at } = json as { created_at: string; expires_at: string };
+      return Date.parse(expires_at) - Date.parse(created_at);
+    };
+    expect(await limited('1m')).toBe(60_000);
+    expect(await limited('1m', 30_000)).toBe(30_000);
+    expect(await limited('20', 30_000)).toBe(20_000);
+    const headers = { 'cancel-after': 'soon' };
+    const refused = await api.call('POST', CREATE, { body: INPUT, headers });
+    expect(refused).toMatchObject({ status: 400, json: { error: { code: 'INVALID_REQUEST' } } });
+  });
+
   test('passes over a preference that makes no sense', async () => {
     const headers = { prefer: 'wait=soon' };
     const answer = await api.call('POST', CREATE, { body: INPUT, headers });

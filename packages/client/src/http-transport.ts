@@ -1,8 +1,9 @@
 import { ApiError, ConnectionError } from './errors.ts';
 import { readJson } from './exact-json.ts';
+import { OpenAnswer } from './open-answer.ts';
 import { isRecord } from './prediction.ts';
 import { RetryCount, retryAfterMs } from './retry-policy.ts';
-import { limitTime, pause } from './time-limit.ts';
+import { limitSilence, limitTime, pause } from './time-limit.ts';
 
 /** Of `fetch` what is used here. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -31,13 +32,23 @@ export interface HttpRequest {
   readonly isPatient?: boolean | undefined;
 }
 
+/** A request whose answer is read as it comes. */
+export interface OpenRequest {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal | undefined;
+  /** An answer that stays silent for so long has broken off. */
+  readonly silenceMs: number;
+}
+
 /** Sends requests, again where that is safe and worthwhile, and makes errors of what is no answer. */
 export class HttpTransport {
   readonly #baseUrl: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #fetch: Fetch;
   readonly #timeoutMs: number;
-  readonly #retries: number;
+  /** Retries after the first attempt, by default. */
+  readonly retries: number;
 
   constructor(options: TransportOptions) {
     this.#baseUrl = options.url.replace(/\/+$/, '');
@@ -49,7 +60,7 @@ export class HttpTransport {
     const { fetch: own } = options;
     this.#fetch = own ?? ((url, init) => globalThis.fetch(url, init));
     this.#timeoutMs = options.timeoutMs;
-    this.#retries = options.retries;
+    this.retries = options.retries;
   }
 
   /**
@@ -57,7 +68,7 @@ export class HttpTransport {
    * @throws ApiError for an error answer, ConnectionError for none, the signal's reason when it is aborted
    */
   async send(request: HttpRequest): Promise<unknown> {
-    const { signal, retries = this.#retries, isRepeatable = true, isPatient = false } = request;
+    const { signal, retries = this.retries, isRepeatable = true, isPatient = false } = request;
     const count = new RetryCount({ retries, isRepeatable, isPatient });
     for (;;) {
       signal?.throwIfAborted();
@@ -70,6 +81,36 @@ export class HttpTransport {
         await pause(pauseMs, signal);
       }
     }
+  }
+
+  /**
+   * Opens an answer to a GET, once; it must be closed.
+   * @throws as `send`, without retries
+   */
+  async open({ path, headers, signal, silenceMs }: OpenRequest): Promise<OpenAnswer> {
+    const late = () =>
+      new ConnectionError('ANSWER_TIMEOUT', `${this.#baseUrl}: nothing came for ${silenceMs} ms`);
+    const limit = limitSilence(signal, silenceMs, late);
+    const faultOf = (error: unknown) => this.#fault(error, limit.signal);
+    try {
+      const init = { headers: { ...this.#headers, ...headers }, signal: limit.signal };
+      const response = await this.#fetch(`${this.#baseUrl}${path}`, init);
+      if (!response.ok) throw this.#refusal(response, tryJson(await response.text()));
+      return new OpenAnswer(response, limit, faultOf);
+    } catch (error) {
+      const fault = faultOf(error);
+      limit.end();
+      throw fault;
+    }
+  }
+
+  /** What went wrong, as this client's error. */
+  #fault(error: unknown, signal: AbortSignal): unknown {
+    // A timeout's error is the signal's reason; some platforms throw one of their own.
+    if (signal.aborted) return signal.reason;
+    if (error instanceof ApiError || error instanceof ConnectionError) return error;
+    const message = `Cannot reach the API at ${this.#baseUrl}: ${reasonOf(error)}`;
+    return new ConnectionError('UNREACHABLE', message, { cause: error });
   }
 
   async #attempt(request: HttpRequest): Promise<unknown> {
@@ -91,11 +132,7 @@ export class HttpTransport {
       });
       return this.#read(response, await response.text());
     } catch (error) {
-      // A timeout's error is the signal's reason; some platforms throw one of their own.
-      if (limit.signal.aborted) throw limit.signal.reason;
-      if (error instanceof ApiError || error instanceof ConnectionError) throw error;
-      const message = `Cannot reach the API at ${this.#baseUrl}: ${reasonOf(error)}`;
-      throw new ConnectionError('UNREACHABLE', message, { cause: error });
+      throw this.#fault(error, limit.signal);
     } finally {
       limit.end();
     }

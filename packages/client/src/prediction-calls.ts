@@ -8,6 +8,7 @@ import {
   type PredictionStatus,
   predictionFromWire,
 } from './prediction.ts';
+import { NoEventsError, predictionStates } from './prediction-stream.ts';
 import type { Input } from './tensor-to-wire.ts';
 import { inputsToWire } from './tensor-to-wire.ts';
 import { limitTime, pause } from './time-limit.ts';
@@ -137,13 +138,31 @@ export class PredictionCalls {
 
   /** Every status that is seen, once, up to the final one. */
   async *stream(id: string, signal: AbortSignal | undefined): AsyncGenerator<Prediction, void> {
+    let told: PredictionStatus | undefined;
+    for await (const prediction of this.#states(id, signal)) {
+      if (prediction.status !== told) yield prediction;
+      told = prediction.status;
+    }
+  }
+
+  /** As the API tells them; where something on the way lets no events through, by asking. */
+  async *#states(id: string, signal: AbortSignal | undefined): AsyncGenerator<Prediction, void> {
+    const transport = this.#transport;
+    const path = `/v1/predictions/${segment(id)}/events`;
+    try {
+      yield* predictionStates({ transport, path, signal, retries: transport.retries });
+    } catch (error) {
+      if (!(error instanceof NoEventsError)) throw error;
+      yield* this.#polledStates(id, signal);
+    }
+  }
+
+  async *#polledStates(id: string, signal: AbortSignal | undefined): AsyncGenerator<Prediction> {
     let prediction = await this.get(id, signal);
     yield prediction;
     while (!isTerminal(prediction.status)) {
-      const next = await this.#poll(id, signal, STATUS_POLL_SECONDS);
-      const isNew = next.status !== prediction.status;
-      prediction = next;
-      if (isNew) yield prediction;
+      prediction = await this.#poll(id, signal, STATUS_POLL_SECONDS);
+      yield prediction;
     }
   }
 

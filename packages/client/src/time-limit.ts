@@ -30,6 +30,39 @@ export function limitTime(
   };
 }
 
+/** An abort signal that also fires after a time without a sign of life. `end` must be called; it fires then. */
+export interface SilenceLimit {
+  readonly signal: AbortSignal;
+  readonly heard: () => void;
+  readonly end: () => void;
+}
+
+/** @param reason makes the error to abort with when nothing was heard for so long */
+export function limitSilence(
+  outer: AbortSignal | undefined,
+  silenceMs: number,
+  reason: () => unknown,
+): SilenceLimit {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(outer?.reason);
+  const start = () => setTimeout(() => controller.abort(reason()), silenceMs);
+  let timer = start();
+  if (outer?.aborted === true) onAbort();
+  outer?.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    heard: () => {
+      clearTimeout(timer);
+      timer = start();
+    },
+    end: () => {
+      clearTimeout(timer);
+      outer?.removeEventListener('abort', onAbort);
+      controller.abort();
+    },
+  };
+}
+
 /** Resolves after a time. @throws the signal's reason when it is aborted */
 export function pause(timeMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
