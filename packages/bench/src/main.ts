@@ -2,10 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine, loadAverage } from './machine.ts';
+import { installPeers } from './peers/install-peers.ts';
 import { type Figure, formatTable } from './report.ts';
 import { batchingSuite } from './suites/batching.ts';
 import { drainSuite } from './suites/drain.ts';
 import { eventLoopSuite } from './suites/event-loop.ts';
+import { peersSuite } from './suites/peers.ts';
 import { simulatorSuite } from './suites/simulator.ts';
 import type { Suite } from './suites/suite.ts';
 import { syncSuite } from './suites/sync.ts';
@@ -15,6 +17,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   drain: drainSuite,
   batching: batchingSuite,
   'event-loop': eventLoopSuite,
+  peers: peersSuite,
   simulator: simulatorSuite,
 };
 const RESULTS = join('.quern', 'bench.json');
@@ -23,12 +26,13 @@ const { values } = parseArgs({
   options: {
     suite: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
+    'install-peers': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-/** Minutes of computing that say nothing about this machine: only when asked for. */
-const ON_DEMAND = ['simulator'];
+/** Only when asked for: one says nothing about this machine, the other needs Python and gigabytes. */
+const ON_DEMAND = ['simulator', 'peers'];
 
 const chosen = values.suite ?? Object.keys(SUITES).filter((name) => !ON_DEMAND.includes(name));
 const unknown = chosen.filter((name) => SUITES[name] === undefined);
@@ -36,9 +40,14 @@ const unknown = chosen.filter((name) => SUITES[name] === undefined);
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`No suite ${unknown.join(', ')}.`);
   console.log(
-    `npm run bench -- [--quick] [--suite NAME]...   suites: ${Object.keys(SUITES).join(', ')}`,
+    `npm run bench -- [--quick] [--suite NAME]... [--install-peers]   suites: ${Object.keys(SUITES).join(', ')}`,
   );
   process.exit(unknown.length > 0 ? 2 : 0);
+}
+
+if (values['install-peers']) {
+  await installPeers((line) => console.log(line));
+  process.exit(0);
 }
 
 const machine = describeMachine();

@@ -7,12 +7,16 @@ export interface HttpLoad {
   readonly seconds: number;
 }
 
-/**
- * Closed-loop load: each caller sends its next request when it has its answer.
- * @returns answered requests per second
- * @throws Error if any answer was not 200
- */
-export async function requestsPerSecond(load: HttpLoad): Promise<number> {
+export interface HttpLoadResult {
+  /** Answered with 2xx. */
+  readonly goodPerSecond: number;
+  /** Answered with something else, or not at all. */
+  readonly failed: number;
+  readonly total: number;
+}
+
+/** Closed-loop load: each caller sends its next request when it has its answer. */
+export async function httpLoad(load: HttpLoad): Promise<HttpLoadResult> {
   const result = await autocannon({
     url: load.url,
     method: 'POST',
@@ -21,7 +25,19 @@ export async function requestsPerSecond(load: HttpLoad): Promise<number> {
     connections: load.callers,
     duration: load.seconds,
   });
-  const bad = result.non2xx + result.errors + result.timeouts;
-  if (bad > 0) throw new Error(`${bad} of ${result.requests.total} requests to ${load.url} failed`);
-  return result.requests.total / result.duration;
+  return {
+    goodPerSecond: result['2xx'] / result.duration,
+    failed: result.non2xx + result.errors + result.timeouts,
+    total: result.requests.total,
+  };
+}
+
+/**
+ * @returns answered requests per second
+ * @throws Error if any answer was not 2xx
+ */
+export async function requestsPerSecond(load: HttpLoad): Promise<number> {
+  const { goodPerSecond, failed, total } = await httpLoad(load);
+  if (failed > 0) throw new Error(`${failed} of ${total} requests to ${load.url} failed`);
+  return goodPerSecond;
 }
