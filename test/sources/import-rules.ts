@@ -47,7 +47,9 @@ function problemOf(
   workspace: Workspace,
 ): string | undefined {
   if (specifier === undefined) {
-    return path === IMPORTS_OF_USERS ? undefined : 'imports a computed name, which nobody can check';
+    return path === IMPORTS_OF_USERS
+      ? undefined
+      : 'imports a computed name, which nobody can check';
   }
   if (specifier.startsWith('node:')) return undefined;
   if (specifier.startsWith('.')) {
