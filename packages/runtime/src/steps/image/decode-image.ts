@@ -73,9 +73,14 @@ interface Size {
 function resizeImage(
   image: Sharp,
   size: Size,
-  { resize, crop, kernel, background: [r, g, b] }: DecodeSettings,
+  { resize, crop, kernel, maxPixels, background: [r, g, b] }: DecodeSettings,
 ): Sharp {
   const target = targetSize(size, resize);
+  if (target.width * target.height > maxPixels) {
+    throw new Error(
+      `is ${size.width}x${size.height}, which resized is ${target.width}x${target.height}; expected at most ${maxPixels} pixels in all (maxPixels)`,
+    );
+  }
   const resized =
     resize === 'none'
       ? image
@@ -98,12 +103,18 @@ function resizeImage(
 
 function targetSize({ height, width }: Size, resize: Resize): Size {
   if (resize === 'none') return { height, width };
-  if ('height' in resize) return { height: resize.height, width: resize.width };
+  if ('fit' in resize) return { height: resize.height, width: resize.width };
+  if ('height' in resize) return { ...resize, width: inProportion(width, resize.height, height) };
+  if ('width' in resize) return { ...resize, height: inProportion(height, resize.width, width) };
   const { shortestSide } = resize;
   // The longer side is rounded down, as in the pipelines that most models were trained with.
   const scaled = (side: number, other: number): number =>
     side <= other ? shortestSide : Math.floor((shortestSide * side) / other);
   return { height: scaled(height, width), width: scaled(width, height) };
+}
+
+function inProportion(side: number, wanted: number, other: number): number {
+  return Math.max(1, Math.round((side * wanted) / other));
 }
 
 function reasonOf(error: unknown): string {

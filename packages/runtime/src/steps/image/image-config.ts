@@ -14,12 +14,15 @@ const resizeSchema = z.union(
       /** What becomes of an image of another form: cut off, bordered, or distorted. */
       fit: z.enum(['cover', 'contain', 'fill']).default('cover'),
     }),
+    // One side alone: the other one follows, as models that read lines of text take them.
+    z.strictObject({ height: extent }),
+    z.strictObject({ width: extent }),
     z.strictObject({ shortestSide: extent }),
     z.literal('none'),
   ],
   {
     error:
-      'expected {height: 224, width: 224, fit: cover | contain | fill}, {shortestSide: 256} or none',
+      'expected {height: 224, width: 224, fit: cover | contain | fill}, {height: 48}, {width: 48}, {shortestSide: 256} or none',
   },
 );
 

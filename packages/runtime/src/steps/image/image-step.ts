@@ -125,14 +125,16 @@ function assertSize(
   fixed: Size,
   { problem }: StepContext,
 ): void {
-  const result = crop ?? (typeof resize === 'object' && 'height' in resize ? resize : undefined);
+  const isKnown = typeof resize === 'object' && !('shortestSide' in resize);
+  const result: Partial<Size> = crop ?? (isKnown ? resize : {});
   const key = crop === undefined ? 'resize' : 'crop';
   for (const side of ['height', 'width'] as const) {
     const wanted = fixed[side];
     if (wanted < 0) continue;
-    const got = result?.[side];
+    const got = result[side];
     if (got === wanted) continue;
-    const found = got === undefined ? 'a size that differs from image to image' : `${side} ${got}`;
+    const found =
+      got === undefined ? `a ${side} that differs from image to image` : `${side} ${got}`;
     throw problem(key, `gives ${found}, but the model takes ${side} ${wanted}`);
   }
 }
