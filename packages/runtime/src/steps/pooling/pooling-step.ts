@@ -64,7 +64,9 @@ function maskOf({ inputs }: EntryRun, name: string, expected: number): Uint8Arra
   const tensor = inputs.find((input) => input.name === name);
   const elements = tensor?.shape.reduce((product, extent) => product * extent, 1) ?? 0;
   if (tensor === undefined || elements !== expected) {
-    throw new Error(`the mask ${name} has ${elements} elements, expected ${expected}`);
+    throw new Error(
+      `the mask ${name} has ${elements} elements, expected ${expected}, one for each token; where model.yaml pads, it also needs cutBack for the output`,
+    );
   }
   const bytes = tensor.data.byteLength / Math.max(1, elements);
   return Uint8Array.from({ length: elements }, (_, i) =>
