@@ -1,22 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { WirePrediction } from '@quern/contract';
-import { EXAMPLE_MODELS, TestRedis, TestStack } from '@quern/testkit';
+import { EXAMPLE_MODELS, TestModels, TestRedis, TestStack } from '@quern/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { greyPng } from './grey-png.ts';
 import { distance, readSamples } from './samples.ts';
 
 /** The main job, whole: HTTP in, Redis, batch, ONNX Runtime, result out, on every example model. */
 const MODELS = ['credit-risk', 'digits', 'language'];
 
+/** The same models, taking what callers have: steps before and behind them. */
+const STEPPED = [
+  {
+    name: 'picture',
+    example: 'digits',
+    yaml: `preprocess: [{image: {scale: ${16 / 255}}}]\npostprocess: [{argmax: {labels: [${[...'0123456789'].map((digit) => `"${digit}"`)}]}}]\n`,
+  },
+  { name: 'applicant', example: 'credit-risk', yaml: 'preprocess: [record]\n' },
+];
+
 let redis: TestRedis;
+let models: TestModels;
 let stack: TestStack;
 
 beforeAll(async () => {
   redis = await TestRedis.start();
-  stack = await TestStack.start({ redisUrl: redis.url, models: EXAMPLE_MODELS, workers: 1 });
+  models = await TestModels.make([]);
+  for (const model of MODELS) await models.addExample(model);
+  for (const { name, example, yaml } of STEPPED) {
+    const onnx = await readFile(join(EXAMPLE_MODELS, example, '1', 'model.onnx'));
+    await models.add({ name, onnx, yaml });
+  }
+  stack = await TestStack.start({ redisUrl: redis.url, models: models.directory, workers: 1 });
 });
 
 afterAll(async () => {
   await stack?.stop();
   await redis?.stop();
+  await models?.remove();
 });
 
 describe.each(MODELS)('%s', (model) => {
@@ -78,4 +99,62 @@ it('batches what arrives together', async () => {
     metrics: { batch_size: number };
   }[];
   expect(Math.max(...predictions.map(({ metrics }) => metrics.batch_size))).toBeGreaterThan(1);
+});
+
+describe('a model with steps', () => {
+  const predict = async (model: string, input: unknown) => {
+    const path = `/v1/models/${model}/predictions`;
+    const response = await stack.post(path, { input }, { prefer: 'wait=30' });
+    return { status: response.status, body: (await response.json()) as WirePrediction };
+  };
+
+  /** A handwritten digit as a file; the data has brightnesses from 0 to 16. */
+  async function pictureOf(name: string): Promise<Buffer> {
+    const sample = (await readSamples('digits')).find((one) => one.name === `${name}.json`);
+    if (sample === undefined) throw new Error(`the sample ${name} is gone`);
+    const [[rows = []] = []] = sample.input['image'] as number[][][][];
+    return greyPng(rows.map((row) => row.map((value) => value / 16)));
+  }
+
+  it('reads pictures, by data URL, in base64, several in one, and raw', async () => {
+    const [three, eight] = await Promise.all([pictureOf('three'), pictureOf('eight')]);
+    const url = `data:image/png;base64,${three.toString('base64')}`;
+    expect((await predict('picture', { image: url })).body.output).toMatchObject({ label: ['3'] });
+    const both = [three, eight].map((file) => file.toString('base64'));
+    const answer = await predict('picture', { image: both });
+    expect(answer.body.output).toMatchObject({ label: ['3', '8'] });
+    const response = await fetch(`${stack.apiUrl}/v2/models/picture/infer`, {
+      method: 'POST',
+      headers: { 'inference-header-content-length': '0' },
+      body: new Uint8Array(eight),
+    });
+    // A raw request is answered with raw elements: of the label its length, and the label.
+    const answered = Buffer.from(await response.arrayBuffer());
+    const elements = answered.subarray(
+      Number(response.headers.get('inference-header-content-length')),
+    );
+    expect(elements.includes(Buffer.from([1, 0, 0, 0, 0x38]))).toBe(true);
+  });
+
+  it('fails a damaged picture alone', async () => {
+    const good = (await pictureOf('three')).toString('base64');
+    const bad = Buffer.from('no picture').toString('base64');
+    const answers = await Promise.all(
+      [good, bad, good].map((image) => predict('picture', { image })),
+    );
+    expect(answers.map(({ body }) => body.status)).toEqual(['succeeded', 'failed', 'succeeded']);
+    expect(answers[1]?.body.error).toMatchObject({ code: 'PREPROCESS_FAILED' });
+  });
+
+  it('takes records', async () => {
+    const sample = (await readSamples('credit-risk')).find(({ name }) => name === 'good.json');
+    const record = Object.fromEntries(
+      Object.entries(sample?.input ?? {}).map(([key, value]) => [
+        key,
+        (value as unknown[][])[0]?.[0],
+      ]),
+    );
+    const { body } = await predict('applicant', { record });
+    expect(distance(body.output, sample?.expected)).toBeLessThan(1e-4);
+  });
 });

@@ -130,15 +130,29 @@ function recordElement(value: unknown, path: string): Uint8Array {
 function binaryElement(text: string, field: Field, path: string): Uint8Array {
   const parameters = DATA_URL.exec(text);
   if (parameters !== null) {
-    if (!/;base64$/i.test(parameters[1] ?? '')) {
-      throw invalidInput(path, 'got a data URL without base64, expected data:TYPE;base64,...');
-    }
-    return bytesFromBase64(text.slice(parameters[0].length), path);
+    const content = text.slice(parameters[0].length);
+    return /;base64$/i.test(parameters[1] ?? '')
+      ? bytesFromBase64(content, path)
+      : bytesFromPercents(content, path);
   }
   if (/^[a-z][a-z0-9+.-]*:/i.test(text)) {
     throw invalidInput(path, `got ${show(text)}, expected ${wanted(field)}`);
   }
   return bytesFromBase64(text, path);
+}
+
+/** A data URL without base64: text in which other bytes stand as %XX. Source: RFC 2397 */
+function bytesFromPercents(content: string, path: string): Uint8Array {
+  if (/%(?![0-9a-f]{2})/i.test(content) || LONE_SURROGATE.test(content)) {
+    throw invalidInput(path, 'got a data URL that is cut off in a %XX or in a character');
+  }
+  // Pieces of text and of bytes take turns.
+  const pieces = content.split(/((?:%[0-9a-f]{2})+)/i);
+  return Buffer.concat(
+    pieces.map((piece, index) =>
+      index % 2 === 0 ? Buffer.from(piece) : Buffer.from(piece.replaceAll('%', ''), 'hex'),
+    ),
+  );
 }
 
 function wanted(field: Field): string {

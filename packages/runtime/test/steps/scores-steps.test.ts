@@ -46,9 +46,7 @@ async function run(step: PostprocessStep, ...tensors: readonly Tensor[]) {
   return Object.fromEntries(
     made.map((tensor) => [
       tensor.name,
-      tensor.datatype === 'BYTES'
-        ? decodeBytesElements(tensor.data).map((bytes) => Buffer.from(bytes).toString())
-        : numbers(tensor),
+      tensor.datatype === 'BYTES' ? decodeBytesElements(tensor.data) : numbers(tensor),
     ]),
   );
 }

@@ -100,9 +100,7 @@ describe('ctc', () => {
     const text = made.find(({ name }) => name === 'text');
     const confidence = made.find(({ name }) => name === 'confidence');
     return {
-      text: decodeBytesElements(text?.data ?? new Uint8Array()).map((b) =>
-        Buffer.from(b).toString(),
-      ),
+      text: decodeBytesElements(text?.data ?? new Uint8Array()),
       confidence: numbers(confidence),
     };
   }
