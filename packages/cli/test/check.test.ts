@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { runCli } from './run-cli.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 
+const FIELDS = fileURLToPath(new URL('../../../examples/fields', import.meta.url));
 const DIGITS = fileURLToPath(new URL('../../../models/digits', import.meta.url));
 
 describe('quern check', { timeout: 60_000 }, () => {
@@ -16,6 +17,15 @@ describe('quern check', { timeout: 60_000 }, () => {
     expect(run.stdout).toContain('gives     probabilities  FP32 [?, 10]');
     expect(run.stdout).toMatch(/batching {2}auto, up to 64 rows; one row took [\d.]+ ms/);
     expect(run.stdout).toContain('1 model, no problem.');
+  });
+
+  it('says what models with steps take and give', async () => {
+    const run = await runCli(['check', FIELDS]).finished;
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.stdout).toContain('takes     applicant  BYTES [?]');
+    expect(run.stdout).toContain('gives     labels  BYTES [?, 3]');
+    expect(run.stdout).not.toContain('warning');
+    expect(run.stdout).toContain('3 models, no problem.');
   });
 
   it('names file, line and key of every problem, and warns of labels that do not fit', async () => {

@@ -105,8 +105,9 @@ function batchingText(model: RepositoryModel, { signature, warmupProfile }: Load
   return `${mode}, up to ${maxBatchSize} rows${time}`;
 }
 
-function labelWarnings({ labels }: RepositoryModel, { signature }: LoadedModel): string[] {
-  if (labels === undefined) return [];
+function labelWarnings({ labels, config }: RepositoryModel, { signature }: LoadedModel): string[] {
+  // Steps that read labels compare them with what comes to them.
+  if (labels === undefined || config.postprocess.length > 0) return [];
   const fits = signature.outputs.some(({ shape }) => {
     const extent = shape.at(-1);
     return extent === labels.length || extent === -1;
