@@ -14,6 +14,7 @@ import { modelRoutes } from './model-routes.ts';
 import { predictionRoutes } from './prediction-routes.ts';
 import { protocolRoutes } from './protocol-routes.ts';
 import { quarantineRoutes } from './quarantine-routes.ts';
+import { repositoryRoutes } from './repository-routes.ts';
 import { bodyReader } from './request-body.ts';
 import { openContext } from './request-context.ts';
 import type { RouteDeps } from './route-deps.ts';
@@ -84,6 +85,7 @@ export function buildApp(deps: AppDeps): Express {
     ...statisticsRoutes(routeDeps),
     ...webhookRoutes(routeDeps),
     ...protocolRoutes(routeDeps),
+    ...repositoryRoutes(routeDeps),
     ...docsRoutes(),
     metricsRoute(metrics),
   ];

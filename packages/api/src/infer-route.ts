@@ -55,6 +55,7 @@ function submissionFrom(
   target: ModelTarget,
   { priority, timeoutMs }: InferSchedule,
 ): Submission {
+  if (target.model.isUnloaded) throw unloaded(target.model.name);
   const inputs = call.inputs(target.signature);
   const wanted = call.outputs(target.signature);
   const isAll = wanted.length === target.signature.outputs.length;
@@ -65,6 +66,16 @@ function submissionFrom(
     ...(!isAll && { outputs: wanted.map(({ name }) => name) }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
+}
+
+/** It could wait for the model to come back, but its caller could hardly. */
+function unloaded(model: string): QuernError {
+  return new QuernError(
+    'MODEL_UNAVAILABLE',
+    `Model ${model} was unloaded by an administrator: POST /v2/repository/models/${model}/load brings it back. ` +
+      'Predictions made through /v1 wait for that.',
+    { details: { retryAfterSeconds: 5 } },
+  );
 }
 
 /**

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { profileSourceSchema, profilesToWire, wireProfileSchema } from './profile-to-wire.ts';
 import { versionStatsToWire, wireVersionStatsSchema } from './version-stats-to-wire.ts';
 
-const STATES = ['ready', 'loading', 'unhealthy', 'offline'] as const;
+const STATES = ['ready', 'loading', 'unhealthy', 'unloading', 'unloaded', 'offline'] as const;
 
 const tensorSchema = z
   .object({
@@ -42,7 +42,10 @@ const tensorSchema = z
 const versionSchema = z
   .object({
     version: z.string(),
-    state: z.enum(STATES).meta({ description: '`offline`: no live worker serves it.' }),
+    state: z.enum(STATES).meta({
+      description:
+        '`offline`: no live worker serves it; `unloaded`: none does, as an administrator wishes.',
+    }),
     reason: z.string().optional().meta({ description: 'Why it is not ready.' }),
     inputs: z.array(tensorSchema).nullable(),
     outputs: z.array(tensorSchema).nullable(),

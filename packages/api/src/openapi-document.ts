@@ -1,6 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { registerQuarantinePaths } from './openapi-quarantine-paths.ts';
+import { registerRepositoryPaths } from './openapi-repository-paths.ts';
 import { jsonResponse, v1Errors } from './openapi-responses.ts';
 import { registerV1Paths } from './openapi-v1-paths.ts';
 import { registerV2Paths } from './openapi-v2-paths.ts';
@@ -31,6 +32,7 @@ export function openApiDocument(version: string): OpenApiDocument {
   registerQuarantinePaths(registry);
   registerWebhookPaths(registry);
   registerV2Paths(registry);
+  registerRepositoryPaths(registry);
   registerOwnPaths(registry);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',

@@ -32,6 +32,15 @@ export const FAULTS = {
   body: BODY,
   model: MODEL,
   modelBody: [...BODY, ...MODEL],
+  repositoryIndex: [...BODY, ...REDIS],
+  repository: [
+    ...BODY,
+    ...MODEL,
+    'FORBIDDEN',
+    'MODEL_LOAD_FAILED',
+    'MODEL_UNAVAILABLE',
+    'WAIT_TIMEOUT',
+  ],
   /** Of what only administrators may do. */
   administration: ['FORBIDDEN'],
   /** Of a model that is known but cannot be loaded, even the metadata are not. */

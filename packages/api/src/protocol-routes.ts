@@ -23,6 +23,7 @@ export const modelReadySchema = z
 const EXTENSIONS = [
   'binary_tensor_data',
   'classification',
+  'model_repository',
   'parameters',
   'schedule_policy',
   'statistics',

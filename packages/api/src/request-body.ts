@@ -13,6 +13,8 @@ export type InferBody =
 /** Reads the bodies of requests, also compressed ones (gzip, deflate, br). */
 export interface BodyReader {
   readonly json: (request: Request, response: Response) => Promise<unknown>;
+  /** The same where the body may be left out, and its type, as clients of the protocol do. */
+  readonly optionalJson: (request: Request, response: Response) => Promise<unknown>;
   readonly infer: (request: Request, response: Response) => Promise<InferBody>;
 }
 
@@ -41,6 +43,11 @@ export function bodyReader(limitBytes: number): BodyReader {
     json: async (request, response) => {
       assertHasBody(request);
       assertJsonType(request);
+      return jsonFrom(await collect(request, response));
+    },
+    optionalJson: async (request, response) => {
+      if (!hasBody(request)) return undefined;
+      if (!isUntypedFromProgram(request)) assertJsonType(request);
       return jsonFrom(await collect(request, response));
     },
     infer: async (request, response) => {
@@ -93,10 +100,14 @@ function jsonFrom(body: Buffer): unknown {
   return parseJson(body.toString('utf8'));
 }
 
-function assertHasBody({ headers }: Request): void {
+function hasBody({ headers }: Request): boolean {
   const length = headers['content-length'];
   const isChunked = headers['transfer-encoding'] !== undefined;
-  if (!isChunked && (length === undefined || Number(length) === 0)) throw missingBody();
+  return isChunked || (length !== undefined && Number(length) > 0);
+}
+
+function assertHasBody(request: Request): void {
+  if (!hasBody(request)) throw missingBody();
 }
 
 function assertJsonType({ headers }: Request): void {

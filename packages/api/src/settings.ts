@@ -26,7 +26,7 @@ export const apiSettings = {
     schema: listText(),
     fallback: [],
     meaning:
-      'Comma-separated keys of administrators, who may also lift quarantines and reset run times. Where neither these nor QUERN_API_KEYS are set, everybody may.',
+      'Comma-separated keys of administrators, who may also load and unload models, lift quarantines and reset run times. Where neither these nor QUERN_API_KEYS are set, everybody may.',
     secret: true,
   }),
   bodyLimitBytes: setting({
@@ -45,7 +45,8 @@ export const apiSettings = {
     variable: 'QUERN_SYNC_WAIT_MS',
     schema: integerText(1, 3_600_000),
     fallback: 60_000,
-    meaning: 'How long a `/v2` infer request waits for its result.',
+    meaning:
+      'How long a `/v2` infer request waits for its result, and a request to load or unload a model for the workers.',
   }),
   cancelOnHangUp: setting({
     variable: 'QUERN_CANCEL_ON_HANG_UP',

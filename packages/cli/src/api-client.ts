@@ -6,7 +6,7 @@ import {
   stringifyJson,
   type WirePrediction,
 } from '@quern/contract';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ApiRefusal, ApiUnreachable } from './api-errors.ts';
 import { type ModelView, modelListSchema, modelViewSchema } from './models/model-view.ts';
 import { type ProfileResetView, profileResetSchema } from './models/profile-view.ts';
@@ -53,6 +53,11 @@ interface Request {
 
 /** An answer that is not waited for comes within this time, whatever its size. */
 const ANSWER_TIMEOUT_MS = 30_000;
+/** The API's own limit is a minute unless it was told another. */
+const WISH_WAIT_SECONDS = 300;
+
+/** The body of errors on `/v2`. */
+const protocolErrorSchema = z.object({ error: z.string() });
 
 /**
  * Calls the API. Integers beyond 2^53 stay exact both ways.
@@ -118,6 +123,13 @@ export class ApiClient {
   resetProfile(name: string): Promise<ProfileResetView> {
     const path = `/v1/models/${segment(name)}/profile`;
     return this.#call({ method: 'DELETE', path }, profileResetSchema, {});
+  }
+
+  /** Has every worker load or unload a model; resolves when they have. */
+  async wishModel(model: string, action: 'load' | 'unload'): Promise<void> {
+    const path = `/v2/repository/models/${segment(model)}/${action}`;
+    const request: Request = { method: 'POST', path, body: '{}' };
+    await this.#call(request, z.looseObject({}), { waitSeconds: WISH_WAIT_SECONDS });
   }
 
   quarantine(model: string): Promise<QuarantineView> {
@@ -209,12 +221,17 @@ export class ApiClient {
   }
 
   #refusal(json: unknown, response: Response): Error {
+    const protocol = protocolErrorSchema.safeParse(json).data?.error;
+    const [, protocolCode, protocolMessage = ''] = /^([A-Z_]+): (.*)$/s.exec(protocol ?? '') ?? [];
+    const retryAfter = response.headers.get('retry-after');
+    if (protocolCode !== undefined) {
+      return new ApiRefusal(protocolCode, protocolMessage, { status: response.status, retryAfter });
+    }
     const parsed = errorBodySchema.safeParse(json);
     if (!parsed.success) {
       return new ApiUnreachable(this.url, `a ${response.status} answer that is not Quern's`);
     }
     const { code, message } = parsed.data.error;
-    const retryAfter = response.headers.get('retry-after');
     return new ApiRefusal(code, message, { status: response.status, retryAfter });
   }
 }

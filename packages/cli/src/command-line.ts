@@ -3,8 +3,8 @@ import { MAX_TIMEOUT_MS, PRIORITIES, type Priority } from '@quern/contract';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { type ApiOptions, addApiOptions, clientOf } from './api-options.ts';
-import { EXIT_CODES, type ExitCode, UsageError } from './exit-codes.ts';
-import type { ShowOptions } from './models/show-models.ts';
+import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
+import { addModels } from './models/models-command.ts';
 import type { Terminal } from './terminal.ts';
 import { addWebhooks } from './webhooks/webhooks-command.ts';
 
@@ -145,50 +145,6 @@ interface PredictFlags extends ApiOptions {
   /** Seconds. */
   readonly timeout?: number;
   readonly json: boolean;
-}
-
-function addModels(program: Command, context: CommandContext, finish: Finish): void {
-  const command = program
-    .command('models')
-    .description('List the models that are served, or show one of them.')
-    .argument('[model]', 'name of a model')
-    .option('--profile', 'show how long its batches take by their size')
-    .addOption(
-      new Option('--reset-profile', 'forget how long its batches take').conflicts('profile'),
-    )
-    .option('--json', 'print what the API says', false);
-  addApiOptions(command)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  quern models\n  quern models digits --json\n  quern models digits --profile',
-    )
-    .action(async (name: string | undefined, options: ModelsFlags) => {
-      const client = clientOf(options, context.env);
-      await runModels(name, options, { client, screen: context.terminal.out, json: options.json });
-      finish(EXIT_CODES.ok);
-    });
-}
-
-interface ModelsFlags extends ApiOptions {
-  readonly profile?: boolean;
-  readonly resetProfile?: boolean;
-  readonly json: boolean;
-}
-
-async function runModels(
-  name: string | undefined,
-  { profile, resetProfile: reset }: ModelsFlags,
-  show: ShowOptions,
-): Promise<void> {
-  const { listModels, showModel } = await import('./models/show-models.ts');
-  if (profile !== true && reset !== true) {
-    return name === undefined ? listModels(show) : showModel(name, show);
-  }
-  if (name === undefined) {
-    throw new UsageError(`--${reset === true ? 'reset-' : ''}profile needs the name of a model.`);
-  }
-  const { resetProfile, showProfile } = await import('./models/show-profile.ts');
-  return reset === true ? resetProfile(name, show) : showProfile(name, show);
 }
 
 function addTypes(program: Command, context: CommandContext, finish: Finish): void {

@@ -95,3 +95,22 @@ describe('quern models', () => {
     expect(JSON.parse(run.stdout)).toEqual(model);
   });
 });
+
+describe('quern models load and unload', () => {
+  it.each(['load', 'unload'])('has the workers %s a model', async (action) => {
+    await using api = await StandInApi.start(() => ({ status: 200, body: {} }));
+    const run = await runInProcess(['models', action, 'digits', '--url', api.url]);
+    expect(api.calls).toEqual([`POST /v2/repository/models/digits/${action}`]);
+    expect(run.stdout).toBe(`digits is ${action}ed.\n`);
+  });
+
+  it('says what is wrong with the folder', async () => {
+    const error = 'MODEL_LOAD_FAILED: Model digits could not be loaded: model.yaml:2:3: bad';
+    await using api = await StandInApi.start(() => ({ status: 400, body: { error } }));
+    const run = await runInProcess(['models', 'load', 'digits', '--url', api.url]);
+    expect(run.error).toMatchObject({
+      code: 'MODEL_LOAD_FAILED',
+      message: expect.stringContaining('model.yaml:2:3: bad'),
+    });
+  });
+});

@@ -33,6 +33,7 @@ const RETRYABLE = {
   RUN_TIMEOUT: true,
   RUNNER_CRASHED: true,
   MODEL_UNAVAILABLE: true,
+  MODEL_LOAD_FAILED: false,
   WORKER_LOST: true,
   PAYLOAD_MISSING: false,
   FOREIGN_HOST_FAILED: true,

@@ -3,7 +3,7 @@ import { badAnswer } from './errors.ts';
 import { isRecord } from './prediction.ts';
 
 /** `offline`: no live worker serves it; its predictions wait. */
-export type ModelState = 'ready' | 'loading' | 'unhealthy' | 'offline';
+export type ModelState = 'ready' | 'loading' | 'unhealthy' | 'unloading' | 'unloaded' | 'offline';
 
 export interface TensorInfo {
   readonly name: string;

@@ -122,6 +122,11 @@ const CATALOGUE = {
     retryable: true,
     meaning: 'The model is known but could not be loaded, or fails for every input.',
   },
+  MODEL_LOAD_FAILED: {
+    httpStatus: 400,
+    retryable: false,
+    meaning: 'A worker could not load the model; what it served before, it serves on.',
+  },
   WORKER_LOST: {
     httpStatus: 500,
     retryable: true,

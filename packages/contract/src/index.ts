@@ -61,6 +61,8 @@ export {
   type ServedVersion,
   servedModelSchema,
   servedVersionSchema,
+  type TakenWish,
+  takenWishSchema,
   type WorkerRecord,
   workerRecordSchema,
 } from './model-record.ts';

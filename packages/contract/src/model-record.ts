@@ -34,7 +34,8 @@ export type QueueSettings = z.infer<typeof queueSettingsSchema>;
 /** One version as one worker serves it. */
 export const servedVersionSchema = z.object({
   version: z.number().int().positive(),
-  state: z.enum(['loading', 'ready', 'unhealthy']),
+  /** `unloading`: what runs is finished, nothing else is taken. */
+  state: z.enum(['loading', 'ready', 'unhealthy', 'unloading']),
   /** Why it is not ready. */
   reason: z.string().optional(),
   /** Known once the file has been read. */
@@ -83,6 +84,17 @@ export const servedModelSchema = z.object({
 });
 export type ServedModel = z.infer<typeof servedModelSchema>;
 
+/** How a worker has taken an administrator's wish to load or unload a model. */
+export const takenWishSchema = z.object({
+  /** Of the wish. */
+  revision: z.number().int().nonnegative(),
+  /** `absent`: the worker has no folder for the model. */
+  outcome: z.enum(['loaded', 'unloaded', 'failed', 'absent']),
+  /** Why it failed. */
+  reason: z.string().optional(),
+});
+export type TakenWish = z.infer<typeof takenWishSchema>;
+
 /** What a worker publishes under its heartbeat. */
 export const workerRecordSchema = z.object({
   workerId: z.string(),
@@ -90,5 +102,7 @@ export const workerRecordSchema = z.object({
   pid: z.number().int(),
   startedAtMs: z.number(),
   models: z.array(servedModelSchema),
+  /** By model, where there is a wish. */
+  wishes: z.record(z.string(), takenWishSchema).optional(),
 });
 export type WorkerRecord = z.infer<typeof workerRecordSchema>;

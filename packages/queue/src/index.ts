@@ -14,6 +14,15 @@ export { partResultKey } from './keys.ts';
 export type { KnownModel, KnownVersion } from './known-model.ts';
 export { ModelOperations } from './model-operations.ts';
 export {
+  type ModelWish,
+  makeWish,
+  readWishes,
+  type WishedState,
+  type WishesByModel,
+  WishListener,
+  type WishListenerOptions,
+} from './model-wishes.ts';
+export {
   INLINE_PAYLOAD_BYTES,
   PayloadStore,
   type StoredPayload,
@@ -76,3 +85,4 @@ export {
 } from './webhooks/webhook-operations.ts';
 export type { SentEvent, WebhookOrder } from './webhooks/webhook-order.ts';
 export { sharedWebhookSecret } from './webhooks/webhook-secret.ts';
+export type { WishOutcome } from './wish-outcome.ts';

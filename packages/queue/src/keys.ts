@@ -122,3 +122,10 @@ export function profileResetChannel(model: string): string {
 export function statisticsKey(model: string, version: number): string {
   return ownKey(model, `statistics:${version}`);
 }
+
+/** Hash of what administrators wish of models: name to wish; see `ModelWishes`. */
+export const MODEL_WISHES_KEY = `${ROOT}:{registry}:wishes`;
+/** Counts the wishes. */
+export const WISH_REVISION_KEY = `${ROOT}:{registry}:wish-revision`;
+/** Channel: there is a new wish. */
+export const WISHES_CHANNEL = `${ROOT}:{registry}:wish`;

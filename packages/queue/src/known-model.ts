@@ -8,11 +8,13 @@ import {
   type WorkerRecord,
 } from '@quern/contract';
 import { type KnownRecord, outdatedVersions } from './known-record.ts';
+import type { WishesByModel } from './model-wishes.ts';
 
-/** A version as all live workers together serve it; `offline` if none does. */
+/** A version as all live workers together serve it. */
 export interface KnownVersion {
   readonly version: number;
-  readonly state: ServedVersion['state'] | 'offline';
+  /** If no live worker serves it: `unloaded` where that is an administrator's wish, else `offline`. */
+  readonly state: ServedVersion['state'] | 'unloaded' | 'offline';
   readonly reason?: string;
   readonly signature?: ModelSignature;
   readonly labels?: readonly string[];
@@ -33,11 +35,13 @@ export interface KnownModel extends Omit<ServedModel, 'versions' | 'stats'> {
   /** Newest first. */
   readonly versions: readonly KnownVersion[];
   readonly liveWorkers: number;
+  /** An administrator wishes that no worker serves it. */
+  readonly isUnloaded: boolean;
   /** Summed over live workers. */
   readonly stats: ModelStats;
 }
 
-const STATE_RANK = { ready: 0, loading: 1, unhealthy: 2 } as const;
+const STATE_RANK = { ready: 0, loading: 1, unhealthy: 2, unloading: 3 } as const;
 
 /**
  * Merges what is known of models with what live workers say of them now.
@@ -46,13 +50,15 @@ const STATE_RANK = { ready: 0, loading: 1, unhealthy: 2 } as const;
 export function mergeModels(
   records: readonly KnownRecord[],
   workers: readonly WorkerRecord[],
+  wishes: WishesByModel = new Map(),
 ): ReadonlyMap<string, KnownModel> {
   const known = new Map(records.map((record) => [record.name, record]));
   const served = workers.flatMap((worker) => worker.models);
   const models = new Map<string, KnownModel>();
   for (const name of new Set([...known.keys(), ...served.map((model) => model.name)])) {
     const live = served.filter((model) => model.name === name);
-    const model = mergeModel(known.get(name), live);
+    const isUnloaded = wishes.get(name)?.wish === 'unloaded';
+    const model = mergeModel(known.get(name), live, isUnloaded);
     if (model !== undefined) models.set(name, model);
   }
   return models;
@@ -61,6 +67,7 @@ export function mergeModels(
 function mergeModel(
   known: KnownRecord | undefined,
   live: readonly ServedModel[],
+  isUnloaded: boolean,
 ): KnownModel | undefined {
   // The settings of a live worker are newer than the last record.
   const newest = live[0] ?? known;
@@ -72,13 +79,19 @@ function mergeModel(
   );
   const versions = [...numbers]
     .sort((a, b) => b - a)
-    .map((version) => mergeVersion(version, known, live));
+    .map((version) => mergeVersion(version, known, live))
+    .map((version) => (isUnloaded ? asUnloaded(version) : version));
   return {
     ...settings,
     versions,
     liveWorkers: live.length,
+    isUnloaded,
     stats: sumStats(live.flatMap(({ stats }) => (stats === undefined ? [] : [stats]))),
   };
+}
+
+function asUnloaded(version: KnownVersion): KnownVersion {
+  return version.state === 'offline' ? { ...version, state: 'unloaded' } : version;
 }
 
 function mergeVersion(

@@ -1,13 +1,17 @@
 import type { Redis } from 'ioredis';
+import { makeWish, type WishedState, withdrawWish } from './model-wishes.ts';
 import type { ProfileRecord } from './profile-record.ts';
 import { ProfileStore } from './profile-store.ts';
 import type { QuarantinedInput } from './quarantine-store.ts';
 import type { QuarantineWatch } from './quarantine-watch.ts';
+import type { RegistryReader } from './registry-reader.ts';
 import type { VersionStatistics } from './statistics-record.ts';
 import { StatisticsStore } from './statistics-store.ts';
+import { untilTaken, type WishOutcome, type WishWaitOptions } from './wish-outcome.ts';
 
 export interface ModelOperationsParts {
   readonly redis: Redis;
+  readonly registry: RegistryReader;
   readonly quarantine: QuarantineWatch;
   /** Makes failures of Redis and of a closed queue what the queue promises. */
   readonly guarded: <T>(action: () => Promise<T>) => Promise<T>;
@@ -60,5 +64,22 @@ export class ModelOperations {
   /** What versions of a model have done, in the order of `versions`. */
   statistics(model: string, versions: readonly number[]): Promise<VersionStatistics[]> {
     return this.#parts.guarded(() => this.#statistics.read(model, versions));
+  }
+
+  /**
+   * Has every worker load or unload a model, those too that start later, and waits until the live ones
+   * have. A wish for a model that no worker has a folder for is not kept.
+   */
+  wish(model: string, wish: WishedState, wait: WishWaitOptions): Promise<WishOutcome> {
+    const { guarded, redis, registry } = this.#parts;
+    return guarded(async () => {
+      const revision = await makeWish(redis, model, wish);
+      const outcome = await untilTaken(registry, { model, revision }, wait);
+      const isUnknown = registry.model(model) === undefined;
+      if (isUnknown && outcome.pending === 0 && outcome.absent === outcome.workers) {
+        await withdrawWish(redis, model, revision);
+      }
+      return outcome;
+    });
   }
 }

@@ -97,7 +97,12 @@ export class PredictionQueue {
     });
     this.#quarantine = new QuarantineWatch({ redis, subscriber, onError });
     const guarded = <T>(action: () => Promise<T>): Promise<T> => this.#guarded(action);
-    this.operations = new ModelOperations({ redis, quarantine: this.#quarantine, guarded });
+    this.operations = new ModelOperations({
+      redis,
+      registry: this.registry,
+      quarantine: this.#quarantine,
+      guarded,
+    });
     this.webhooks = new WebhookOperations({ redis, queues: this.#queues, guarded });
   }
 

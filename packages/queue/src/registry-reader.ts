@@ -8,6 +8,7 @@ import type { Redis } from 'ioredis';
 import { REGISTRY_CHANNEL, WORKERS_KEY, workerKey } from './keys.ts';
 import { type KnownModel, type KnownVersion, mergeModels } from './known-model.ts';
 import { readRecords } from './known-records.ts';
+import { readWishes } from './model-wishes.ts';
 import { parseRecord } from './parse-json.ts';
 import { redisFault } from './redis-connection.ts';
 
@@ -137,7 +138,11 @@ export class RegistryReader {
 
   async #read(): Promise<void> {
     const { redis } = this.#options;
-    const [records, ids] = await Promise.all([readRecords(redis), redis.smembers(WORKERS_KEY)]);
+    const [records, wishes, ids] = await Promise.all([
+      readRecords(redis),
+      readWishes(redis),
+      redis.smembers(WORKERS_KEY),
+    ]);
     const texts = ids.length === 0 ? [] : await redis.mget(...ids.map(workerKey));
     const dead = ids.filter((_, i) => texts[i] === null);
     if (dead.length > 0) await redis.srem(WORKERS_KEY, ...dead);
@@ -146,7 +151,7 @@ export class RegistryReader {
       .sort(compareNewestFirst);
     this.#refreshedAtMs = performance.now();
     this.#workers = workers;
-    this.#models = mergeModels(records, workers);
+    this.#models = mergeModels(records, workers, wishes);
     for (const listener of this.#listeners) listener();
   }
 

@@ -10,6 +10,7 @@ export { type MeasuredPlan, type MeasurePlanOptions, measurePlan } from './plan/
 export { toRecyclePolicy } from './repository/instances-config.ts';
 export {
   loadRepository,
+  loadRepositoryModel,
   type RepositoryModel,
   type RepositoryScan,
 } from './repository/load-repository.ts';

@@ -1,5 +1,5 @@
 import { requiredConcurrency } from '@quern/batcher';
-import { QuernError, type ServedModel } from '@quern/contract';
+import { QuernError, type ServedModel, type ServedVersion } from '@quern/contract';
 import {
   Consumer,
   type ConsumerOptions,
@@ -16,10 +16,8 @@ import type { InstancePlacer } from './instance-placer.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
 import type { ProfileKeeper } from './profile-keeper.ts';
 import { type RunnerEnvironment, runnerEntry } from './runner-entry.ts';
-import type { StatisticsKeeper } from './statistics-keeper.ts';
-import { VersionMeter } from './version-meter.ts';
+import type { VersionMeter } from './version-meter.ts';
 import { VersionService } from './version-service.ts';
-import type { WorkerMetrics } from './worker-metrics.ts';
 
 export interface ModelServiceOptions {
   readonly workerId: string;
@@ -29,11 +27,11 @@ export interface ModelServiceOptions {
   readonly placer: InstancePlacer;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
-  readonly metrics: WorkerMetrics;
   readonly quarantine: QuarantineAccess;
   readonly profiles: (version: number) => ProfileKeeper;
   readonly turns: DeviceTurns;
-  readonly statistics: StatisticsKeeper;
+  /** Also of versions that come here and are served elsewhere; they outlive this service. */
+  readonly meterOf: (version: number) => VersionMeter;
   readonly logger: Logger;
   readonly onChange: () => void;
 }
@@ -44,16 +42,19 @@ const ELSEWHERE_DELAY_MS = 1000;
 const MAX_STARTS_ELSEWHERE = 60;
 
 /**
- * One model on this worker: its queue's consumer in front, its versions behind. It fetches from the
- * moment that one version is ready, but not while all are unhealthy.
+ * One model on this worker: its queue's consumer in front, its versions behind. Once opened, it fetches
+ * from the moment that one version is ready, but not while all are unhealthy.
  */
 export class ModelService {
   readonly #options: ModelServiceOptions;
-  /** Also of versions that come here and are served elsewhere. */
-  readonly #meters = new Map<number, VersionMeter>();
   readonly #versions: ReadonlyMap<number, VersionService>;
   readonly #consumer: Consumer;
   readonly #stats = new ModelStatsRecorder();
+  /** The one before it, while that still runs versions that this one does not have. */
+  predecessor: ModelService | undefined;
+  /** Of `performance.now()`: when a version was last lent to the successor. */
+  lentAtMs = Number.NEGATIVE_INFINITY;
+  #isOpen = false;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -71,7 +72,7 @@ export class ModelService {
           runnerEntry: entry,
           placer: options.placer,
           stats: this.#stats,
-          meter: this.#meterOf(version.version),
+          meter: options.meterOf(version.version),
           quarantine: options.quarantine,
           profiles: options.profiles(version.version),
           turns: options.turns,
@@ -109,6 +110,43 @@ export class ModelService {
     return this.#options.model.config.queue;
   }
 
+  /** Lets it fetch; before, it only loads. */
+  open(): void {
+    this.#isOpen = true;
+    this.#fetchIfReady();
+  }
+
+  /** Ends the fetching for good; what is held runs. */
+  async stopFetching(): Promise<void> {
+    this.#isOpen = false;
+    await this.#consumer.pause();
+  }
+
+  /** A version for the successor to run a prediction on. */
+  lend(version: number): VersionService | undefined {
+    const service = this.#versions.get(version);
+    if (service !== undefined) this.lentAtMs = performance.now();
+    return service;
+  }
+
+  /** True if it runs versions that another one does not have. */
+  hasMoreThan(other: ModelService): boolean {
+    return [...this.#versions.keys()].some((version) => !other.#versions.has(version));
+  }
+
+  /** True if some version can run. */
+  get isReady(): boolean {
+    return [...this.#versions.values()].some(({ state }) => state === 'ready');
+  }
+
+  /** Which versions cannot run, and why; undefined if all can. */
+  get fault(): string | undefined {
+    const faults = [...this.#versions.values()].flatMap((version) =>
+      version.state === 'ready' ? [] : [describeFault(version.served())],
+    );
+    return faults.length === 0 ? undefined : faults.join('; ');
+  }
+
   /** True if some version can run; also true of one that never will, once that is known. */
   get isSettled(): boolean {
     return [...this.#versions.values()].every(({ state }) => state !== 'loading');
@@ -140,17 +178,20 @@ export class ModelService {
 
   #onVersionChange(): void {
     this.#consumer.concurrency = this.#concurrency();
-    const states = [...this.#versions.values()].map(({ state }) => state);
-    if (this.#draining === undefined) {
-      if (states.includes('ready')) this.#consumer.start();
-      // What cannot run here stays where other workers find it.
-      else if (!states.includes('loading')) void this.#consumer.pause();
-    }
+    this.#fetchIfReady();
     this.#options.onChange();
   }
 
+  #fetchIfReady(): void {
+    if (!this.#isOpen || this.#draining !== undefined) return;
+    const states = [...this.#versions.values()].map(({ state }) => state);
+    if (states.includes('ready')) this.#consumer.start();
+    // What cannot run here stays where other workers find it.
+    else if (!states.includes('loading')) void this.#consumer.pause();
+  }
+
   async #handle(prediction: QueuedPrediction): Promise<JobResult> {
-    const meter = this.#meterOf(prediction.data.version);
+    const meter = this.#options.meterOf(prediction.data.version);
     const sinceAcceptedMs = (): number => Math.max(0, Date.now() - prediction.createdAtMs);
     try {
       const result = await this.#runOn(prediction);
@@ -167,20 +208,9 @@ export class ModelService {
     }
   }
 
-  #meterOf(version: number): VersionMeter {
-    const known = this.#meters.get(version);
-    if (known !== undefined) return known;
-    const { metrics, statistics } = this.#options;
-    const model = this.name;
-    const tally = statistics.of(model, version);
-    const meter = new VersionMeter({ metrics, model, version, tally });
-    this.#meters.set(version, meter);
-    return meter;
-  }
-
   #runOn(prediction: QueuedPrediction): Promise<JobResult> {
     const { version } = prediction.data;
-    const service = this.#versions.get(version);
+    const service = this.#versions.get(version) ?? this.predecessor?.lend(version);
     if (service !== undefined) return service.run(prediction);
     if (prediction.attempt < MAX_STARTS_ELSEWHERE) {
       throw new ReturnToQueue(`version ${version} is not served here`, ELSEWHERE_DELAY_MS);
@@ -219,4 +249,8 @@ export class ModelService {
     await drained;
     await this.#consumer.close();
   }
+}
+
+function describeFault({ version, state, reason }: ServedVersion): string {
+  return `version ${version} is ${state}${reason === undefined ? '' : `: ${reason}`}`;
 }

@@ -3,62 +3,79 @@ import { type ModelVersion, modelFingerprint, type RepositoryModel } from '@quer
 import type { Logger } from '@quern/service';
 import { type KnownProfiles, ProfileKeeper } from './profile-keeper.ts';
 
-export interface OpenKeepersOptions {
+export interface ProfileKeepersOptions {
   readonly store: ProfileStore;
-  readonly models: readonly RepositoryModel[];
+  /** A connection of role `subscriber`. */
+  readonly subscriber: ConstructorParameters<typeof ProfileResetListener>[0];
   readonly isStoreReady: () => boolean;
+  /** What the registry shows has changed. */
+  readonly onReset: () => void;
   readonly logger: Logger;
 }
 
-type Subscriber = ConstructorParameters<typeof ProfileResetListener>[0];
+/** The keepers of the run times of a model's versions, as its folder was read once. */
+export interface ModelKeepers {
+  /** @throws Error for a version that the model did not have when they were opened */
+  readonly of: (version: number) => ProfileKeeper;
+  /** They hear of resets no more. */
+  readonly forget: () => void;
+}
 
-/** The keepers of the run times of all versions on a worker. */
+/**
+ * The keepers of the run times of all versions on a worker. What the API says is to be forgotten, they
+ * forget, while a model is loaded anew those of both loads.
+ */
 export class ProfileKeepers {
-  readonly #byModel: ReadonlyMap<string, ReadonlyMap<number, ProfileKeeper>>;
+  readonly #options: ProfileKeepersOptions;
+  readonly #listener: ProfileResetListener;
+  readonly #byModel = new Map<string, Set<ReadonlyMap<number, ProfileKeeper>>>();
 
-  private constructor(byModel: ReadonlyMap<string, ReadonlyMap<number, ProfileKeeper>>) {
-    this.#byModel = byModel;
+  constructor(options: ProfileKeepersOptions) {
+    this.#options = options;
+    this.#listener = new ProfileResetListener(options.subscriber);
   }
 
   /**
-   * Reads what is stored of every version, before any is loaded. What was measured with other files
-   * under the same version number is left out. What cannot be read is logged, and then nothing is known.
+   * Reads what is stored of every version of a model, before any is loaded. What was measured with other
+   * files under the same version number is left out. What cannot be read is logged, and then nothing is
+   * known.
    */
-  static async open(options: OpenKeepersOptions): Promise<ProfileKeepers> {
-    const byModel = new Map<string, ReadonlyMap<number, ProfileKeeper>>();
-    // One model after the other: many large files at a time would only wait for each other.
-    for (const model of options.models) byModel.set(model.name, await openModel(model, options));
-    return new ProfileKeepers(byModel);
+  async open(model: RepositoryModel): Promise<ModelKeepers> {
+    const { name } = model;
+    const sets = await this.#setsOf(name);
+    const keepers = await openModel(model, this.#options);
+    sets.add(keepers);
+    const of = (version: number): ProfileKeeper => {
+      const keeper = keepers.get(version);
+      if (keeper === undefined) throw new Error(`no keeper was opened for ${name}:${version}`);
+      return keeper;
+    };
+    return { of, forget: () => void sets.delete(keepers) };
   }
 
-  /** @throws Error for a version that was not among those opened */
-  of(model: string, version: number): ProfileKeeper {
-    const keeper = this.#byModel.get(model)?.get(version);
-    if (keeper === undefined) throw new Error(`no keeper was opened for ${model}:${version}`);
-    return keeper;
+  /** Those of a model; the first time it begins to hear of resets. */
+  async #setsOf(model: string): Promise<Set<ReadonlyMap<number, ProfileKeeper>>> {
+    const known = this.#byModel.get(model);
+    if (known !== undefined) return known;
+    const sets = new Set<ReadonlyMap<number, ProfileKeeper>>();
+    this.#byModel.set(model, sets);
+    await this.#listener.listen(model, (reset) => {
+      for (const keepers of sets) {
+        for (const keeper of keepers.values()) keeper.forget(reset);
+      }
+      this.#options.onReset();
+    });
+    return sets;
   }
 
-  /**
-   * Forgets what the API says is to be forgotten, from now on.
-   * @param subscriber a connection of role `subscriber`
-   * @param onReset what the registry shows has changed
-   * @returns the way to stop
-   */
-  async hearResets(subscriber: Subscriber, onReset: () => void): Promise<() => void> {
-    const listener = new ProfileResetListener(subscriber);
-    for (const [model, versions] of this.#byModel) {
-      await listener.listen(model, (reset) => {
-        for (const keeper of versions.values()) keeper.forget(reset);
-        onReset();
-      });
-    }
-    return () => listener.close();
+  close(): void {
+    this.#listener.close();
   }
 }
 
 async function openModel(
   { name, versions }: RepositoryModel,
-  { store, isStoreReady, logger }: OpenKeepersOptions,
+  { store, isStoreReady, logger }: ProfileKeepersOptions,
 ): Promise<ReadonlyMap<number, ProfileKeeper>> {
   const stored = await readStored(store, name).catch((error: unknown) => {
     logger.warn({ err: error, model: name }, 'The stored run times could not be read');

@@ -58,6 +58,7 @@ export class VersionMeter {
     quarantined: 0,
     recycled: 0,
   };
+  #lastBatch = 0;
   #formed = 0;
   #fillRatio = 0;
   #paddingRatio = 0;
@@ -66,6 +67,12 @@ export class VersionMeter {
     this.#metrics = metrics;
     this.#tally = tally;
     this.#labels = { model, version: String(version) };
+  }
+
+  /** Numbers a batch; no number comes twice, also when the model was loaded again. */
+  numberBatch(): number {
+    this.#lastBatch += 1;
+    return this.#lastBatch;
   }
 
   /** A batch was formed. */

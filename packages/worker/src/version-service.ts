@@ -81,7 +81,6 @@ export class VersionService {
   #buckets: LaneBuckets | undefined;
   /** Batchers of earlier times, while batches of theirs run. */
   readonly #draining = new Set<Promise<void>>();
-  #lastBatch = 0;
   #poolStatus: RunnerPoolStatus = { state: 'loading', readyInstances: 0 };
   #loaded: LoadedModel | undefined;
   #state: ServedVersion['state'] = 'loading';
@@ -196,7 +195,6 @@ export class VersionService {
 
   #onPoolState(pool: RunnerPoolStatus): void {
     this.#poolStatus = pool;
-    this.#options.meter.instances(pool.readyInstances);
     if (pool.loaded !== undefined && this.#loaded === undefined) this.#introduce(pool.loaded);
     this.#onChange();
   }
@@ -268,12 +266,11 @@ export class VersionService {
     batch: Batch<BatchMember>,
     { executionProvider }: LoadedModel,
   ): Promise<BatchResult<JobResult>> {
-    this.#lastBatch += 1;
     const { elementsPerRow } = runCost(batch.entries);
     let deviceMs: number | undefined;
     const result = await executeBatch(batch, {
       runner: watchMemory(this.#pool, this.#memoryCap, elementsPerRow, realClock),
-      batchId: `${this.#options.workerId}.${this.version}.${this.#lastBatch}`,
+      batchId: `${this.#options.workerId}.${this.version}.${this.#options.meter.numberBatch()}`,
       executionProvider,
       isPadded: this.#buckets?.pads === true,
       guard: this.#guard,

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { realClock } from '@quern/batcher';
-import type { ServedModel, WorkerRecord } from '@quern/contract';
+import type { WorkerRecord } from '@quern/contract';
 import {
   CancelListener,
   checkRedis,
@@ -9,25 +9,33 @@ import {
   ExpirySweeper,
   Housekeeping,
   InstancePlanStore,
-  openBullQueue,
   PayloadStore,
   ProfileStore,
   QuarantineWatch,
   RegistryPublisher,
+  readWishes,
   StatisticsStore,
+  WishListener,
 } from '@quern/queue';
-import { formatProblem, loadRepository, type RepositoryScan } from '@quern/runtime';
+import {
+  formatProblem,
+  loadRepository,
+  loadRepositoryModel,
+  type RepositoryScan,
+} from '@quern/runtime';
 import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/service';
 import { availableCores } from './available-cores.ts';
 import { DeviceTurns } from './device-turns.ts';
 import { listGpus, visibleGpus } from './gpu-devices.ts';
 import { InstancePlacer } from './instance-placer.ts';
 import { InstancePlanner } from './instance-planner.ts';
+import { KeptQueues } from './kept-queues.ts';
 import { ModelService } from './model-service.ts';
+import { ModelSlots } from './model-slots.ts';
 import { ProfileKeepers } from './profile-keepers.ts';
 import type { WorkerSettings } from './settings.ts';
 import { StatisticsKeeper } from './statistics-keeper.ts';
-import { problemsOf, unservedModels } from './unserved-models.ts';
+import { VersionMeters } from './version-meters.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 
 export interface WorkerParts {
@@ -77,13 +85,8 @@ export async function startWorker(
   await watch.start();
 
   const workerMetrics = createWorkerMetrics(metrics);
-  const keepers = await ProfileKeepers.open({
-    store: new ProfileStore(redis),
-    models: scan.models,
-    isStoreReady: () => redis.status === 'ready',
-    logger,
-  });
   let publisher: RegistryPublisher | undefined;
+  const publish = (): void => void publisher?.publish().catch(onError);
   const leases = new DeviceLeases({ redis, onError });
   lifecycle.defer('device leases', () => leases.close());
   const placer = new InstancePlacer({
@@ -108,10 +111,23 @@ export async function startWorker(
   });
   // After the models, which end predictions while they close.
   lifecycle.defer('statistics', () => statistics.close());
+  const meters = new VersionMeters(workerMetrics, statistics);
   const turns = new DeviceTurns(realClock, await availableCores());
-  const services = scan.models.map(
-    (model) =>
-      new ModelService({
+  const keepers = new ProfileKeepers({
+    store: new ProfileStore(redis),
+    subscriber,
+    isStoreReady: () => redis.status === 'ready',
+    onReset: publish,
+    logger,
+  });
+  lifecycle.defer('resets of run times', () => keepers.close());
+  const cancels = new CancelListener(subscriber);
+  lifecycle.defer('cancellations', () => cancels.close());
+  const slots = new ModelSlots({
+    read: (name) => loadRepositoryModel(settings.models, name),
+    load: async (model, onChange) => {
+      const profiles = await keepers.open(model);
+      const service = new ModelService({
         workerId,
         model,
         redis,
@@ -119,73 +135,62 @@ export async function startWorker(
         runnerEnvironment: { redisUrl: settings.redisUrl, inherited: env },
         lockDurationMs: settings.lockDurationMs,
         stalledIntervalMs: settings.stalledIntervalMs,
-        metrics: workerMetrics,
+        meterOf: (version) => meters.of(model.name, version),
         quarantine: { watch, payloads: new PayloadStore(redis) },
-        profiles: (version) => keepers.of(model.name, version),
+        profiles: profiles.of,
         turns,
-        statistics,
         logger,
-        onChange: () => void publisher?.publish().catch(onError),
-      }),
-  );
-  lifecycle.defer('models', async () => {
-    await Promise.all(services.map((service) => service.close(settings.shutdownGraceMs)));
+        onChange,
+      });
+      return { service, onClosed: profiles.forget };
+    },
+    meterOf: (model, version) => meters.of(model, version),
+    cancels,
+    onChange: publish,
+    onError,
+    logger,
   });
+  lifecycle.defer('models', () => slots.close(settings.shutdownGraceMs));
+  await slots.begin(scan, await readWishes(redis));
+  const wishes = new WishListener({ redis, subscriber, onWishes: slots.follow, onError });
+  lifecycle.defer('wishes', () => wishes.close());
 
-  const stopHearingResets = await keepers.hearResets(
-    subscriber,
-    () => void publisher?.publish().catch(onError),
-  );
-  lifecycle.defer('resets of run times', stopHearingResets);
-  const cancels = new CancelListener(subscriber);
-  lifecycle.defer('cancellations', () => cancels.close());
-  for (const service of services) {
-    await cancels.listen(service.name, (id) => service.cancel(id));
-  }
-
-  const queues = services.map((service) => ({
-    queue: openBullQueue(redis, service.name),
-    settings: service.settings,
-  }));
-  const housekeeping = new Housekeeping({ redis, queues: () => queues, onError });
+  const queues = new KeptQueues(redis, () => slots.models());
+  const housekeeping = new Housekeeping({ redis, queues: () => queues.all(), onError });
   lifecycle.defer('housekeeping', async () => {
     await housekeeping.close();
-    await Promise.all(queues.map(({ queue }) => queue.close()));
+    await queues.close();
   });
   housekeeping.start();
 
-  const names = services.map(({ name }) => name);
   const sweeper = new ExpirySweeper({
     redis,
-    models: () => names,
+    models: () => slots.models().map(({ name }) => name),
     onError,
     onExpired: (model, predictions) => workerMetrics.expired.inc({ model }, predictions),
   });
   lifecycle.defer('deadlines', () => sweeper.close());
   sweeper.start();
 
-  const served = services.map((service) => ({ service, ...problemsOf(scan, service.name) }));
-  const unserved = unservedModels(scan);
   const record = (): WorkerRecord => ({
     workerId,
     hostname: hostname(),
     pid: process.pid,
     startedAtMs,
-    models: [
-      ...served.map(({ service, ...problems }) => ({ ...service.served(), ...problems })),
-      ...unserved,
-    ],
+    models: slots.served(),
+    wishes: slots.taken(),
   });
   publisher = new RegistryPublisher({ redis, record, onError });
   lifecycle.defer('registry', () => publisher.close());
   await publisher.publish();
+  await wishes.start();
 
   const probes = await serveProbes({
     host: settings.workerHost,
     port: settings.port,
     portVariable: 'QUERN_WORKER_PORT',
     metrics,
-    readiness: () => readiness(services, record().models, redis.status === 'ready'),
+    readiness: () => readiness(slots, redis.status === 'ready'),
   });
   lifecycle.defer('probes', probes.close);
   logger.info({ workerId, port: probes.port, models: scan.models.length }, 'Worker started');
@@ -194,16 +199,15 @@ export async function startWorker(
 
 /** Ready once every model is loaded or known not to load, and while Redis is connected. */
 function readiness(
-  services: readonly ModelService[],
-  models: readonly ServedModel[],
+  slots: ModelSlots,
   isConnected: boolean,
 ): { ready: boolean } & Record<string, unknown> {
-  const states = models.map(({ name, versions, problems }) => ({
+  const states = slots.served().map(({ name, versions, problems }) => ({
     name,
     versions: versions.map(({ version, state, reason }) => ({ version, state, reason })),
     problems,
   }));
-  const ready = isConnected && services.every((service) => service.isSettled);
+  const ready = isConnected && slots.isSettled;
   return { ready, redis: isConnected, models: states };
 }
 

@@ -34,13 +34,7 @@ const HIDDEN = /^[._]/;
  * @throws QuernError `CONFIG_INVALID` if the folder itself cannot be read
  */
 export async function loadRepository(dir: string): Promise<RepositoryScan> {
-  const folders = await listFolders(dir).catch((error: unknown) => {
-    throw new QuernError(
-      'CONFIG_INVALID',
-      `the models folder ${dir} cannot be read (${reasonOf(error)}); expected a folder with one folder per model`,
-      { cause: error },
-    );
-  });
+  const folders = await foldersOf(dir);
   const scans = await Promise.all(
     folders
       .filter((name) => !HIDDEN.test(name))
@@ -52,6 +46,19 @@ export async function loadRepository(dir: string): Promise<RepositoryScan> {
     models: scans.flatMap((scan) => scan.models),
     problems: scans.flatMap((scan) => scan.problems),
   };
+}
+
+/**
+ * Reads the folder of one model again.
+ * @returns undefined if there is none; at most one model
+ * @throws QuernError `CONFIG_INVALID` as `loadRepository`
+ */
+export async function loadRepositoryModel(
+  dir: string,
+  name: string,
+): Promise<RepositoryScan | undefined> {
+  if (HIDDEN.test(name) || !(await foldersOf(dir)).includes(name)) return undefined;
+  return scanModel(name, join(dir, name)).catch((error) => unreadable(name, dir, error));
 }
 
 async function scanModel(name: string, dir: string): Promise<RepositoryScan> {
@@ -81,6 +88,16 @@ async function scanModel(name: string, dir: string): Promise<RepositoryScan> {
 
 function splitLabels(text: string): string[] {
   return text.replace(/\r?\n$/, '').split(/\r?\n/);
+}
+
+function foldersOf(dir: string): Promise<string[]> {
+  return listFolders(dir).catch((error: unknown) => {
+    throw new QuernError(
+      'CONFIG_INVALID',
+      `the models folder ${dir} cannot be read (${reasonOf(error)}); expected a folder with one folder per model`,
+      { cause: error },
+    );
+  });
 }
 
 async function listFolders(dir: string): Promise<string[]> {
