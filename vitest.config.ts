@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -11,6 +12,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts'],
+          // One more at a time than by default: most files wait for processes that they start.
+          maxWorkers: availableParallelism(),
           // Ends what hangs. Above the 10 s of `eventually`, which says what it has waited for.
           testTimeout: 20_000,
           hookTimeout: 30_000,
