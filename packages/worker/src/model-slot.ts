@@ -117,6 +117,8 @@ export class ModelSlot {
     }
     if (this.#model !== undefined) {
       this.#current = await this.#load(this.#model);
+      // The worker was stopped in mid-start.
+      if (this.#isClosed) return this.#current.service.close(0);
       this.#current.service.open();
     }
     if (wish !== undefined) this.#run(async () => this.#settle(wish, await this.#outcomeOf()));
