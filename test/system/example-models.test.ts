@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { WirePrediction } from '@quern/contract';
 import { EXAMPLE_MODELS, TestModels, TestRedis, TestStack } from '@quern/testkit';
@@ -31,7 +34,12 @@ beforeAll(async () => {
     const onnx = await readFile(join(EXAMPLE_MODELS, example, '1', 'model.onnx'));
     await models.add({ name, onnx, yaml });
   }
-  stack = await TestStack.start({ redisUrl: redis.url, models: models.directory, workers: 1 });
+  stack = await TestStack.start({
+    redisUrl: redis.url,
+    models: models.directory,
+    workers: 1,
+    env: { QUERN_EGRESS_ALLOW: '127.0.0.1' },
+  });
 });
 
 afterAll(async () => {
@@ -144,6 +152,29 @@ describe('a model with steps', () => {
     );
     expect(answers.map(({ body }) => body.status)).toEqual(['succeeded', 'failed', 'succeeded']);
     expect(answers[1]?.body.error).toMatchObject({ code: 'PREPROCESS_FAILED' });
+  });
+
+  it('fetches pictures by URL, and a missing one fails alone', async () => {
+    const eight = await pictureOf('eight');
+    const server = createServer(({ url }, response) => {
+      if (url === '/eight.png') response.end(eight);
+      else response.writeHead(404).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const answers = await Promise.all(
+        ['/eight.png', '/none.png'].map((path) => predict('picture', { image: `${base}${path}` })),
+      );
+      expect(answers[0]?.body.output).toMatchObject({ label: ['8'] });
+      expect(answers[1]?.body.error).toMatchObject({ code: 'INPUT_FETCH_FAILED' });
+      const refused = await predict('picture', { image: 'http://10.0.0.1/eight.png' });
+      expect(refused.status).toBe(400);
+      expect(refused.body.error).toMatchObject({ code: 'ADDRESS_REFUSED' });
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   it('takes records', async () => {

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type CreatePrediction, parseModelInputs, show } from '@quern/contract';
+import {
+  type CreatePrediction,
+  fieldPath,
+  type ModelInputs,
+  parseModelInputs,
+  show,
+  splitBytesElements,
+} from '@quern/contract';
+import { type EgressRules, parseTargetUrl } from '@quern/egress';
 import type { ModelTarget, Submission, WebhookOrder } from '@quern/queue';
 import { invalidRequest } from './request-schema.ts';
 
@@ -22,6 +30,19 @@ export function submissionFrom(
     ...(body.metadata !== undefined && { metadata: body.metadata }),
     ...(webhook !== undefined && { webhook }),
   };
+}
+
+/**
+ * Refuses URLs among the inputs that no worker would fetch.
+ * @throws QuernError `INVALID_REQUEST` for a URL's form, `ADDRESS_REFUSED` by the rules
+ */
+export function assertReferences({ tensors, references }: ModelInputs, rules: EgressRules): void {
+  for (const { input, element } of references ?? []) {
+    const data = tensors.find(({ name }) => name === input)?.data;
+    const url = data === undefined ? undefined : splitBytesElements(data)[element];
+    const path = `${fieldPath('input', input)}[${element}]`;
+    if (url !== undefined) parseTargetUrl(Buffer.from(url).toString(), rules, path);
+  }
 }
 
 /** The outputs that a body names, each once, in the order of the signature. */

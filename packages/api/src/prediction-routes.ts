@@ -14,7 +14,12 @@ import { withdrawIfAbandoned } from './hang-up.ts';
 import { sendJson } from './json-response.ts';
 import { placeOrder } from './prediction-door.ts';
 import { knownForm, predictionNotFound } from './prediction-ids.ts';
-import { idFromIdempotencyKey, namedTarget, submissionFrom } from './prediction-order.ts';
+import {
+  assertReferences,
+  idFromIdempotencyKey,
+  namedTarget,
+  submissionFrom,
+} from './prediction-order.ts';
 import { getPredictionQuerySchema, listPredictionsQuerySchema } from './prediction-query.ts';
 import { preferredWaitSeconds } from './prefer-header.ts';
 import { baseUrlOf } from './public-url.ts';
@@ -105,7 +110,11 @@ async function create(deps: RouteDeps, exchange: Exchange, creation: Creation): 
   const submitted = await placeOrder(deps, context, {
     model,
     version,
-    compose: (target) => submissionFrom(body, target, id, webhook),
+    compose: (target) => {
+      const submission = submissionFrom(body, target, id, webhook);
+      assertReferences(submission.inputs, deps.egressRules);
+      return submission;
+    },
     wait,
   });
   const { prediction, created } = submitted;

@@ -9,6 +9,7 @@ const RETRYABLE = {
   INVALID_JSON: false,
   INVALID_REQUEST: false,
   INVALID_INPUT: false,
+  INPUT_FETCH_FAILED: false,
   INPUT_QUARANTINED: false,
   UNAUTHENTICATED: false,
   FORBIDDEN: false,

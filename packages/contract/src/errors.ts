@@ -70,6 +70,11 @@ const CATALOGUE = {
     retryable: false,
     meaning: 'The content type or encoding is not supported.',
   },
+  INPUT_FETCH_FAILED: {
+    httpStatus: 422,
+    retryable: false,
+    meaning: 'An input by URL could not be fetched.',
+  },
   INPUT_QUARANTINED: {
     httpStatus: 422,
     retryable: false,

@@ -22,12 +22,16 @@ export function isFieldSpec(spec: TensorSpec): spec is FieldSpec {
 }
 
 const DATA_URL = /^data:([^,]{0,256}),/i;
+const WEB_URL = /^https?:\/\//i;
+/** A longer one is no URL that servers take. */
+const MAX_URL_LENGTH = 2048;
 /** A lone half of a surrogate pair has no UTF-8 form. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Reads a field from JSON: one value for a single row, or an array of them. A text is a string, a record
- * an object, and bytes (an image, say) are a data URL or base64. What is no record may also be a tensor
+ * an object, and bytes (an image, say) are a data URL or base64, or an http(s) URL, which becomes a
+ * reference: its element is the URL, and whoever runs the prediction fetches the bytes. What is no record may also be a tensor
  * object: of BYTES, or for bytes of UINT8 `[n]`, which is one element.
  * @throws QuernError `INVALID_INPUT` that names the element's path, what was got and what was expected
  */
@@ -37,10 +41,27 @@ export function fieldFromJson(value: unknown, spec: FieldSpec, path: string): Pa
   const values: readonly unknown[] = isArray ? value : [value];
   const shape = [values.length];
   assertTensorFits(shape, spec, path);
-  const elements = values.map((item, index) =>
-    elementFromJson(item, spec.field, isArray ? `${path}[${index}]` : path),
+  const elements = values.map((item, index) => {
+    const at = isArray ? `${path}[${index}]` : path;
+    return isReference(item, spec.field)
+      ? urlElement(item, at)
+      : elementFromJson(item, spec.field, at);
+  });
+  const references = values.flatMap((item, index) => (isReference(item, spec.field) ? index : []));
+  const tensor = tensorOf(elements, shape, spec);
+  return { tensor, form: 'nested', ...(references.length > 0 && { references }) };
+}
+
+function isReference(value: unknown, field: Field): value is string {
+  return isBinaryField(field) && typeof value === 'string' && WEB_URL.test(value);
+}
+
+function urlElement(url: string, path: string): Uint8Array {
+  if (url.length <= MAX_URL_LENGTH && URL.canParse(url)) return Buffer.from(url);
+  throw invalidInput(
+    path,
+    `got ${show(url)}, expected a URL of at most ${MAX_URL_LENGTH} characters`,
   );
-  return { tensor: tensorOf(elements, shape, spec), form: 'nested' };
 }
 
 /**
@@ -126,7 +147,7 @@ function recordElement(value: unknown, path: string): Uint8Array {
   return Buffer.from(stringifyJson(value, true));
 }
 
-/** The bytes that a string stands for. Where other references to bytes are understood, here they are. */
+/** The bytes that a string stands for. */
 function binaryElement(text: string, field: Field, path: string): Uint8Array {
   const parameters = DATA_URL.exec(text);
   if (parameters !== null) {
@@ -158,5 +179,5 @@ function bytesFromPercents(content: string, path: string): Uint8Array {
 function wanted(field: Field): string {
   if (field.kind === 'text') return 'a string, or an array with one for each row';
   const what = field.kind === 'bytes' ? 'bytes' : `an ${field.kind} file`;
-  return `${what} as a data URL or in base64, or an array with one for each row`;
+  return `${what} as a data URL or in base64 (on /v1 also by URL), or an array with one for each row`;
 }

@@ -43,13 +43,19 @@ export {
   FIELD_KINDS,
   type Field,
   type FieldKind,
+  fieldElementProblem,
   fieldSchema,
   isBinaryField,
 } from './input-field.ts';
 export { parseJson, stringifyJson } from './json.ts';
 export { formatLane, inputBatchAxis, type LanePart, laneOf, parseLane } from './lane.ts';
 export { maskTensor, scalarBytes } from './mask-tensor.ts';
-export { arrangeRows, type ModelInputs, parseModelInputs } from './model-inputs.ts';
+export {
+  arrangeRows,
+  type InputReference,
+  type ModelInputs,
+  parseModelInputs,
+} from './model-inputs.ts';
 export {
   type BatchingSettings,
   batchingSettingsSchema,

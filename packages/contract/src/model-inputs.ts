@@ -18,6 +18,15 @@ export interface ModelInputs {
   readonly lane: string;
   /** How the first input was written. */
   readonly form: TensorForm;
+  /** Elements whose bytes are still to be fetched; absent if there are none. */
+  readonly references?: readonly InputReference[];
+}
+
+/** An element of an input that is the URL of the bytes that are meant. */
+export interface InputReference {
+  readonly input: string;
+  /** Its index among the input's elements. */
+  readonly element: number;
 }
 
 /**
@@ -36,6 +45,7 @@ export function parseModelInputs(
     }
   }
   let form: TensorForm = 'nested';
+  const references: InputReference[] = [];
   const tensors = signature.inputs.map((spec, index) => {
     const at = fieldPath(path, spec.name);
     // Own keys only: a model's input may be called "constructor".
@@ -49,9 +59,11 @@ export function parseModelInputs(
       ? fieldFromJson(value, spec, at)
       : tensorFromJson(value, spec, at);
     if (index === 0) form = parsed.form;
+    for (const element of parsed.references ?? []) references.push({ input: spec.name, element });
     return parsed.tensor;
   });
-  return { ...arrangeRows(tensors, signature, path), form };
+  const arranged = arrangeRows(tensors, signature, path);
+  return { ...arranged, form, ...(references.length > 0 && { references }) };
 }
 
 /**
@@ -64,7 +76,7 @@ export function arrangeRows(
   given: readonly (Tensor | undefined)[],
   signature: ModelSignature,
   path: string,
-): Omit<ModelInputs, 'form'> {
+): Omit<ModelInputs, 'form' | 'references'> {
   const tensors = withMasks(given, signature);
   assertLikeLengths(tensors, signature, path);
   const lane = laneOf(tensors, signature);

@@ -11,6 +11,8 @@ export type TensorForm = 'nested' | 'flat' | 'base64';
 export interface ParsedTensor {
   readonly tensor: Tensor;
   readonly form: TensorForm;
+  /** Elements that are URLs of the bytes that are meant, by their index; none if absent. */
+  readonly references?: readonly number[];
 }
 
 const OBJECT_KEYS = ['shape', 'datatype', 'data', 'b64'];

@@ -68,6 +68,21 @@ describe('a field of bytes', () => {
   });
 });
 
+test('an http(s) URL is a reference, and only of bytes', () => {
+  const spec = { name: 'x', datatype: 'BYTES' as const, shape: [-1], field: image };
+  const urls = ['https://example.com/a.png', 'AAAA', 'HTTP://example.com/b.png'];
+  const { references, tensor } = fieldFromJson(urls, spec, 'input.x');
+  expect(references).toEqual([0, 2]);
+  expect(splitBytesElements(tensor.data).map((bytes) => Buffer.from(bytes).toString())).toEqual([
+    urls[0],
+    '\0\0\0',
+    urls[2],
+  ]);
+  expect(fieldFromJson('https://a.b', { ...spec, field: text }, 'x').references).toBeUndefined();
+  expect(() => read('https://', image)).toThrow(/expected a URL of at most 2048/);
+  expect(() => read(`https://a.b/${'c'.repeat(3000)}`, image)).toThrow(/expected a URL of at most/);
+});
+
 describe('a field of text', () => {
   test('keeps every character', () => {
     const texts = fc.array(fc.string({ unit: 'grapheme' }), { minLength: 1, maxLength: 3 });

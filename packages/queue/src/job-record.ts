@@ -32,6 +32,10 @@ export const jobDataSchema = z.object({
   form: tensorFormSchema,
   /** Shapes by input name, for people. */
   shapes: z.record(z.string(), z.string()),
+  /** Elements of the input that are URLs, whose bytes the worker fetches. */
+  references: z
+    .array(z.object({ input: z.string(), element: z.number().int().nonnegative() }))
+    .optional(),
   outputs: z.array(z.string()).optional(),
   priority: z.enum(['high', 'normal', 'low']),
   deadlineAtMs: z.number().optional(),
@@ -68,6 +72,7 @@ export function jobDataFor(
     ),
     priority,
     replyTo,
+    ...(inputs.references !== undefined && { references: [...inputs.references] }),
     ...(outputs !== undefined && { outputs: [...outputs] }),
     ...(timeoutMs !== null && { deadlineAtMs: createdAtMs + timeoutMs }),
     ...(metadata !== undefined && { metadata: { ...metadata } }),

@@ -1,5 +1,10 @@
 import { requiredConcurrency } from '@quern/batcher';
-import { QuernError, type ServedModel, type ServedVersion } from '@quern/contract';
+import {
+  type InputReference,
+  QuernError,
+  type ServedModel,
+  type ServedVersion,
+} from '@quern/contract';
 import {
   Consumer,
   type ConsumerOptions,
@@ -11,6 +16,7 @@ import {
 import type { RepositoryModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import type { DeviceTurns } from './device-turns.ts';
+import type { InputFetcher } from './input-fetcher.ts';
 import type { QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer } from './instance-placer.ts';
 import { ModelStatsRecorder } from './model-stats.ts';
@@ -28,6 +34,7 @@ export interface ModelServiceOptions {
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly quarantine: QuarantineAccess;
+  readonly fetcher: InputFetcher;
   readonly profiles: (version: number) => ProfileKeeper;
   readonly turns: DeviceTurns;
   /** Also of versions that come here and are served elsewhere; they outlive this service. */
@@ -55,6 +62,8 @@ export class ModelService {
   /** Of `performance.now()`: when a version was last lent to the successor. */
   lentAtMs = Number.NEGATIVE_INFINITY;
   #isOpen = false;
+  /** Predictions whose inputs are being fetched; they take no place of those that run. */
+  #fetching = 0;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -173,7 +182,7 @@ export class ModelService {
     const { batching } = this.#options.model.config;
     return [...this.#versions.values()]
       .map(({ instances }) => requiredConcurrency(batching, instances ?? 1))
-      .reduce((sum, concurrency) => sum + concurrency, 0);
+      .reduce((sum, concurrency) => sum + concurrency, this.#fetching);
   }
 
   #onVersionChange(): void {
@@ -211,7 +220,11 @@ export class ModelService {
   #runOn(prediction: QueuedPrediction): Promise<JobResult> {
     const { version } = prediction.data;
     const service = this.#versions.get(version) ?? this.predecessor?.lend(version);
-    if (service !== undefined) return service.run(prediction);
+    if (service !== undefined) {
+      const { references } = prediction.data;
+      if (references === undefined) return service.run(prediction);
+      return this.#runFetched(prediction, references, service);
+    }
     if (prediction.attempt < MAX_STARTS_ELSEWHERE) {
       throw new ReturnToQueue(`version ${version} is not served here`, ELSEWHERE_DELAY_MS);
     }
@@ -219,6 +232,27 @@ export class ModelService {
       'VERSION_NOT_FOUND',
       `No worker serves version ${version} of ${this.name}.`,
     );
+  }
+
+  async #runFetched(
+    prediction: QueuedPrediction,
+    references: readonly InputReference[],
+    service: VersionService,
+  ): Promise<JobResult> {
+    const { signature } = service.served();
+    this.#countFetching(1);
+    let complete: QueuedPrediction;
+    try {
+      complete = await this.#options.fetcher.fetched(prediction, references, signature);
+    } finally {
+      this.#countFetching(-1);
+    }
+    return service.run(complete);
+  }
+
+  #countFetching(change: 1 | -1): void {
+    this.#fetching += change;
+    this.#consumer.concurrency = this.#concurrency();
   }
 
   /** Gives up a prediction, if it is held here. */

@@ -1,4 +1,7 @@
+import { egressSettings } from '@quern/egress';
 import {
+  flagText,
+  integerText,
   lockSettings,
   portText,
   type SettingValues,
@@ -12,6 +15,25 @@ import { gpusText } from './gpu-devices.ts';
 export const workerSettings = {
   ...sharedSettings,
   ...lockSettings,
+  ...egressSettings,
+  inputUrls: setting({
+    variable: 'QUERN_INPUT_URLS',
+    schema: flagText(),
+    fallback: true,
+    meaning: 'Whether inputs may be http(s) URLs, which workers fetch.',
+  }),
+  inputUrlMaxBytes: setting({
+    variable: 'QUERN_INPUT_URL_MAX_BYTES',
+    schema: integerText(1, 1_073_741_824),
+    fallback: 32 * 1024 * 1024,
+    meaning: 'Largest size of what the URLs of one prediction lead to, in bytes.',
+  }),
+  inputUrlTimeoutMs: setting({
+    variable: 'QUERN_INPUT_URL_TIMEOUT_MS',
+    schema: integerText(100, 600_000),
+    fallback: 15_000,
+    meaning: 'How long one URL may take, from the connection to the last byte, in milliseconds.',
+  }),
   port: setting({
     variable: 'QUERN_WORKER_PORT',
     schema: portText(),

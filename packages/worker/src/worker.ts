@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { realClock } from '@quern/batcher';
 import type { WorkerRecord } from '@quern/contract';
+import { EgressClient, egressRules } from '@quern/egress';
 import {
   CancelListener,
   checkRedis,
@@ -27,6 +28,7 @@ import { type Lifecycle, type Logger, type Registry, serveProbes } from '@quern/
 import { availableCores } from './available-cores.ts';
 import { DeviceTurns } from './device-turns.ts';
 import { listGpus, visibleGpus } from './gpu-devices.ts';
+import { InputFetcher } from './input-fetcher.ts';
 import { InstancePlacer } from './instance-placer.ts';
 import { InstancePlanner } from './instance-planner.ts';
 import { KeptQueues } from './kept-queues.ts';
@@ -123,6 +125,16 @@ export async function startWorker(
   lifecycle.defer('resets of run times', () => keepers.close());
   const cancels = new CancelListener(subscriber);
   lifecycle.defer('cancellations', () => cancels.close());
+  const egress = settings.inputUrls
+    ? new EgressClient({ rules: egressRules(settings) })
+    : undefined;
+  const payloads = new PayloadStore(redis);
+  const fetcher = new InputFetcher({
+    egress,
+    payloads,
+    maxBytes: settings.inputUrlMaxBytes,
+    timeoutMs: settings.inputUrlTimeoutMs,
+  });
   const slots = new ModelSlots({
     read: (name) => loadRepositoryModel(settings.models, name),
     load: async (model, onChange) => {
@@ -136,7 +148,8 @@ export async function startWorker(
         lockDurationMs: settings.lockDurationMs,
         stalledIntervalMs: settings.stalledIntervalMs,
         meterOf: (version) => meters.of(model.name, version),
-        quarantine: { watch, payloads: new PayloadStore(redis) },
+        quarantine: { watch, payloads },
+        fetcher,
         profiles: profiles.of,
         turns,
         logger,
@@ -151,6 +164,8 @@ export async function startWorker(
     logger,
   });
   lifecycle.defer('models', () => slots.close(settings.shutdownGraceMs));
+  // Before the models: what is being fetched goes back to the queue.
+  lifecycle.defer('requests for inputs', () => egress?.close());
   await slots.begin(scan, await readWishes(redis));
   const wishes = new WishListener({ redis, subscriber, onWishes: slots.follow, onError });
   lifecycle.defer('wishes', () => wishes.close());
