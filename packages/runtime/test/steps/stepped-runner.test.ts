@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { entry, floats, launch, outputsOf } from '../harness/runners.ts';
 import { field, steppedModel } from '../harness/steps.ts';
+import { wav } from '../harness/wav.ts';
 
 const exampleModel = (name: string): string =>
   fileURLToPath(new URL(`../../../../models/${name}/1/model.onnx`, import.meta.url));
@@ -85,6 +86,34 @@ describe('a model with steps', () => {
     });
     const probabilities = outputsOf(result, 0).find(({ name }) => name === 'probabilities');
     expectNear(floats(probabilities), expected['probabilities']);
+  });
+
+  test('takes sound, and a file that is cut off fails alone', async () => {
+    const yaml = 'preprocess:\n  - audio: {sampleRateHz: 16000}\n';
+    const { runner } = launch(steppedModel('identity-fp32', yaml));
+    await runner.ready;
+    const [left, right] = [
+      [0.5, -0.25, 0],
+      [0, 0.25, 0.5],
+    ];
+    const file = wav({ tag: 1, bits: 16 }, { sampleRateHz: 16_000, channels: [left, right] });
+    const result = await runner.run({
+      batchId: 'b',
+      entries: [
+        entry('good', 1, [field('audio', [file])]),
+        entry('bad', 1, [field('audio', [file.subarray(0, file.byteLength - 4)])]),
+      ],
+    });
+    expect(floats(outputsOf(result, 0)[0])).toEqual([0.25, 0, 0.25]);
+    expect(result.outcomes[1]).toMatchObject({
+      ok: false,
+      error: {
+        code: 'PREPROCESS_FAILED',
+        message: expect.stringMatching(
+          /step audio: audio\[0\].*claims 12 bytes, but only 8 follow/,
+        ),
+      },
+    });
   });
 
   test('takes texts of several lengths in one batch', async () => {
