@@ -28,6 +28,7 @@ function npmStart(args: readonly string[], apiPort: number, data: string): TestP
       QUERN_API_PORT: String(apiPort),
       QUERN_DASHBOARD_PORT: '0',
       QUERN_WORKER_PORT: '0',
+      QUERN_WEBHOOKS_PORT: '0',
       QUERN_MODELS: join(folder, 'models'),
       ...redisServer(),
     },
