@@ -65,9 +65,12 @@ describe.skipIf(noBrowserReason !== undefined)(
       // The page asks again by itself.
       await shows('late-arrival');
       await models.forget('late-arrival');
-      await browser.page.reload();
-      await shows('language');
-      expect(await browser.page.getByText('late-arrival').count()).toBe(0);
+      // The dashboard asks the registry now and then.
+      await eventually(async () => {
+        await browser.page.reload();
+        await shows('language');
+        expect(await browser.page.getByText('late-arrival').count()).toBe(0);
+      });
     });
 
     test('sums up a completed prediction: its input, its batch and its times', async () => {
