@@ -59,9 +59,6 @@ export class Deliverer {
     if (Date.now() - sinceMs > this.#parts.schedule.lifetimeMs) {
       return this.#giveUp(delivery, 'the receiver was down or busy for too long');
     }
-    if (entrance.isDown) {
-      await delivery.log(`${isoTime()} not tried: the receiver keeps failing, so it is left alone`);
-    }
     return { type: 'postponed', untilMs: entrance.untilMs };
   }
 

@@ -33,7 +33,7 @@ export interface Place {
 
 export type Entrance =
   | { readonly type: 'admitted'; readonly place: Place }
-  | { readonly type: 'postponed'; readonly untilMs: number; readonly isDown: boolean };
+  | { readonly type: 'postponed'; readonly untilMs: number };
 
 export interface ReceiverGatesOptions {
   /** Requests to one receiver at a time. */
@@ -78,7 +78,7 @@ export class ReceiverGates {
     const fromMs = Math.max(receiver.openAtMs, nowMs + BUSY_PAUSE_MS);
     const untilMs = Math.max(receiver.nextPlaceMs, fromMs);
     receiver.nextPlaceMs = untilMs + Math.max(SPACING_MS, receiver.meanMs / limit);
-    return { type: 'postponed', untilMs, isDown: isDown(receiver) || nowMs < receiver.openAtMs };
+    return { type: 'postponed', untilMs };
   }
 
   #place(origin: string, receiver: Receiver): Place {

@@ -11,12 +11,12 @@ export interface WebhookMetrics {
 }
 
 /**
- * @param depth reads how the queue stands, when somebody reads the metrics
+ * @param depth reads how the queue stands, when somebody reads the metrics; undefined if Redis is away
  * @param receiversDown how many breakers are open
  */
 export function createWebhookMetrics(
   registry: Registry,
-  depth: () => Promise<DeliveryDepth>,
+  depth: () => Promise<DeliveryDepth | undefined>,
   receiversDown: () => number,
 ): WebhookMetrics {
   const registers = [registry];
@@ -45,37 +45,58 @@ export function createWebhookMetrics(
 
 function addGauges(
   registry: Registry,
-  depth: () => Promise<DeliveryDepth>,
+  depth: () => Promise<DeliveryDepth | undefined>,
   receiversDown: () => number,
 ): void {
   const registers = [registry];
-  const waiting = new Gauge({
-    name: 'quern_webhook_waiting',
-    help: 'Deliveries of all processes that are not delivered yet, those between two attempts included.',
-    registers,
-  });
-  const failed = new Gauge({
-    name: 'quern_webhook_dead_letters',
-    help: 'Deliveries that were given up and are kept for a replay.',
-    registers,
-  });
-  const overdue = new Gauge({
-    name: 'quern_webhook_oldest_due_seconds',
-    help: 'How long the delivery that has been due the longest has been due.',
-    registers,
-  });
+  const shared = oncePerScrape(depth);
+  // Each gauge is read as soon as its own `collect` is done, so each has one.
+  const gauge = (name: string, help: string, read: (now: DeliveryDepth) => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        const now = await shared();
+        if (now !== undefined) this.set(read(now));
+      },
+    });
+  };
+  gauge(
+    'quern_webhook_waiting',
+    'Deliveries of all processes that are not delivered yet, those between two attempts included.',
+    ({ waiting }) => waiting,
+  );
+  gauge(
+    'quern_webhook_dead_letters',
+    'Deliveries that were given up and are kept for a replay.',
+    ({ failed }) => failed,
+  );
+  gauge(
+    'quern_webhook_oldest_due_seconds',
+    'How long the delivery that has been due the longest has been due.',
+    ({ oldestDueMs }) => (oldestDueMs ?? 0) / 1000,
+  );
   new Gauge({
     name: 'quern_webhook_receivers_down',
     help: 'Receivers (scheme, host and port) that this process leaves alone because they kept failing.',
     registers,
-    async collect() {
+    collect() {
       this.set(receiversDown());
-      // Away, Redis must not take the other metrics along.
-      const now = await depth().catch(() => undefined);
-      if (now === undefined) return;
-      waiting.set(now.waiting);
-      failed.set(now.failed);
-      overdue.set((now.oldestDueMs ?? 0) / 1000);
     },
   });
+}
+
+/** The gauges of one scrape share one reading. */
+function oncePerScrape<T>(read: () => Promise<T>): () => Promise<T | undefined> {
+  let reading: Promise<T | undefined> | undefined;
+  return () => {
+    reading ??= read()
+      // Redis's faults must not take the other metrics along.
+      .catch(() => undefined)
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
 }

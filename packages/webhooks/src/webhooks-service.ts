@@ -54,7 +54,8 @@ export async function startWebhooks(
   const gates = new ReceiverGates({ concurrencyPerOrigin });
   const metrics = createWebhookMetrics(
     registry,
-    () => readDeliveryDepth(redis),
+    // Away, Redis would keep the scrape waiting for as long.
+    async () => (redis.status === 'ready' ? readDeliveryDepth(redis) : undefined),
     () => gates.down,
   );
   const egress = new EgressClient({

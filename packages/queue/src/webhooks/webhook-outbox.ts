@@ -3,11 +3,10 @@ import type { BullQueues } from '../bull-queues.ts';
 import type { JobView } from '../job-record.ts';
 import { WEBHOOK_OUTBOX_KEY } from '../keys.ts';
 import { DELIVERY_QUEUE, deliveryJob } from './delivery-record.ts';
-import type { SentEvent } from './webhook-order.ts';
-import { wants } from './webhook-order.ts';
+import { type SentEvent, wants } from './webhook-order.ts';
 
 /** Who ends a prediction enqueues its delivery at once; what is left after this, somebody missed. */
-export const FIRST_CHECK_MS = 10_000;
+const FIRST_CHECK_MS = 10_000;
 
 /**
  * Predictions whose end somebody wants to be told of: a sorted set of `model/id`, by the time at which
@@ -57,7 +56,7 @@ export class WebhookOutbox {
 }
 
 /** Neither a model's name nor an id has a slash. */
-export function outboxMember(model: string, id: string): string {
+function outboxMember(model: string, id: string): string {
   return `${model}/${id}`;
 }
 
