@@ -13,6 +13,8 @@ import { z } from 'zod';
 import { isRunning, markProcess, type ProcessMark } from './process-mark.ts';
 
 const LOCK_FILE = 'up.lock';
+/** Held for the moment in which a stale lock is replaced. */
+const CLAIM_FILE = 'up.lock.claim';
 
 const markSchema = z.object({ pid: z.number().int().positive(), startedAt: z.string() });
 const lockSchema = z.object({ owner: markSchema, children: z.array(markSchema) });
@@ -82,10 +84,7 @@ function takeLock(path: string, lock: Lock): Lock | undefined {
     const text = readFileSync(file, 'utf8');
     const found = parseLock(text);
     if (found !== undefined && isRunning(found.owner)) throw heldBy(found.owner.pid, path);
-    removeStale(file, text, path);
-    // Whoever is first now has it; the other one sees a living owner.
-    if (!linkIfFree(draft, file))
-      throw heldBy(parseLock(readFileSync(file, 'utf8'))?.owner.pid, path);
+    replaceStale({ path, draft, staleText: text });
     return found;
   } finally {
     rmSync(draft, { force: true });
@@ -110,14 +109,27 @@ function linkIfFree(draft: string, file: string): boolean {
   }
 }
 
-/** Moves the stale lock away; if a new one has taken its place in between, that one is put back. */
-function removeStale(file: string, staleText: string, path: string): void {
-  const aside = join(path, `${LOCK_FILE}.stale.${process.pid}`);
-  renameSync(file, aside);
+interface StaleLock {
+  readonly path: string;
+  /** What is to take its place. */
+  readonly draft: string;
+  readonly staleText: string;
+}
+
+/**
+ * Puts a lock in the place of a stale one. Only who holds the claim may do so, and only if nobody did
+ * since the stale lock was read: of many that find it, one takes it over.
+ */
+function replaceStale({ path, draft, staleText }: StaleLock): void {
+  const file = join(path, LOCK_FILE);
+  const claim = join(path, CLAIM_FILE);
+  if (!linkIfFree(draft, claim)) throw beingTakenOver(claim, path);
   try {
-    if (readFileSync(aside, 'utf8') !== staleText) linkIfFree(aside, file);
+    const text = readFileSync(file, 'utf8');
+    if (text !== staleText) throw heldBy(parseLock(text)?.owner.pid, path);
+    renameSync(draft, file);
   } finally {
-    rmSync(aside, { force: true });
+    rmSync(claim, { force: true });
   }
 }
 
@@ -135,5 +147,12 @@ function heldBy(pid: number | undefined, path: string): QuernError {
     'CONFIG_INVALID',
     `Another quern up (pid ${pid ?? 'unknown'}) uses the data folder ${path}. ` +
       'Stop it, or give this one another folder with --data DIR.',
+  );
+}
+
+function beingTakenOver(claim: string, path: string): QuernError {
+  return new QuernError(
+    'CONFIG_INVALID',
+    `Another quern up is taking over the data folder ${path}. If none is running, remove ${claim}.`,
   );
 }
