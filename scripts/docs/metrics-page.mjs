@@ -46,6 +46,8 @@ const TELLS = {
     '`RUNNER_CRASHED`, `OUT_OF_MEMORY`, `RUN_TIMEOUT`: what goes wrong in runs, and how often.',
   quern_worker_recycled_instances_total:
     '`memory` again and again: the model leaks, and recycling keeps it in bounds.',
+  quern_worker_refused_turns_total:
+    'Models compete for the device. Growing fast: add a device or a worker, or set `instances.weight`.',
   quern_worker_ready_instances: 'Zero: the version does not run on this worker.',
   quern_webhook_deliveries_total:
     'Many `retry`: receivers fail; `dead`: look at `quern webhooks list --failed`; many `postponed`: a receiver is down or slow.',

@@ -20,6 +20,8 @@ export interface DeviceShare {
   readonly weight: number;
   /** A turn that was refused may be had now. */
   readonly onTurn: () => void;
+  /** What is ready has to wait for the device; called once for each wait. */
+  readonly onRefused?: () => void;
 }
 
 /**
@@ -121,6 +123,7 @@ class Device {
     flow.join(this.#virtualMs, nowMs);
     if (!this.#mayStart(flow, units, nowMs)) {
       if (flow.waiting.size === 0) flow.waitingSinceMs = nowMs;
+      if (!flow.waiting.has(seat)) seat.share.onRefused?.();
       flow.waiting.add(seat);
       this.#offerSoon();
       return false;

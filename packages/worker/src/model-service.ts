@@ -204,6 +204,7 @@ export class ModelService {
     const sinceAcceptedMs = (): number => Math.max(0, Date.now() - prediction.createdAtMs);
     try {
       const result = await this.#runOn(prediction);
+      this.#stats.success();
       meter.ended('succeeded', sinceAcceptedMs());
       return result;
     } catch (error) {

@@ -3,7 +3,6 @@ import type { ModelStats } from '@quern/contract';
 /** What one batch adds to the figures. */
 export interface BatchSample {
   readonly rows: number;
-  readonly predictions: number;
   readonly inferenceMs: number;
   readonly meanQueueMs: number;
 }
@@ -45,11 +44,16 @@ export class ModelStatsRecorder {
     this.#rows += sample.rows;
     const current = this.#currentSecond();
     current.rows += sample.rows;
-    current.predictions += sample.predictions;
+  }
+
+  /** A prediction succeeded: counted at its end, as one in parts is in many batches. */
+  success(): void {
+    this.#currentSecond().predictions += 1;
   }
 
   failure(): void {
     this.#failed += 1;
+    this.#currentSecond().predictions += 1;
   }
 
   snapshot(): ModelStats {

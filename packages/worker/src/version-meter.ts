@@ -153,6 +153,11 @@ export class VersionMeter {
     this.#totals.recycled += 1;
   }
 
+  /** A batch that could be formed has to wait for the device that other models use. */
+  turnRefused(): void {
+    this.#metrics.refusedTurns.inc(this.#labels);
+  }
+
   /** So many instances can run now. */
   instances(ready: number): void {
     this.#metrics.readyInstances.set(this.#labels, ready);

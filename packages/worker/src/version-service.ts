@@ -256,6 +256,7 @@ export class VersionService {
           this.#options.turns.cores,
         ),
         onTurn: () => batcher.wake(),
+        onRefused: () => this.#options.meter.turnRefused(),
       }),
       onBatch: ({ batch, fillRatio }) => this.#options.meter.formed(batch.reason, fillRatio),
     });
@@ -287,8 +288,8 @@ export class VersionService {
   }
 
   #recordRun(ran: RanBatch): void {
-    const { rows, predictions, inferenceMs, meanQueueMs } = ran;
-    this.#options.stats.batch({ rows, predictions, inferenceMs, meanQueueMs });
+    const { rows, inferenceMs, meanQueueMs } = ran;
+    this.#options.stats.batch({ rows, inferenceMs, meanQueueMs });
     this.#options.meter.ran(ran);
     this.#health.succeeded();
   }

@@ -21,6 +21,7 @@ export interface WorkerMetrics {
   readonly runnerFaults: Counter<'model' | 'version' | 'code'>;
   /** `reason` is memory or age. */
   readonly recycled: Counter<'model' | 'version' | 'reason'>;
+  readonly refusedTurns: Counter<'model' | 'version'>;
   readonly readyInstances: Gauge<'model' | 'version'>;
   readonly maxBatchElements: Gauge<'model' | 'version'>;
 }
@@ -109,6 +110,12 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       name: 'quern_worker_recycled_instances_total',
       help: 'Instances replaced by a warm successor although they worked, by reason: memory or age.',
       labelNames: [...version, 'reason'],
+      registers,
+    }),
+    refusedTurns: new Counter({
+      name: 'quern_worker_refused_turns_total',
+      help: 'Times that a free instance with work had to wait because other models were using the device.',
+      labelNames: version,
       registers,
     }),
     readyInstances: new Gauge({

@@ -150,6 +150,23 @@ describe('models that always have something to run', () => {
   });
 });
 
+test('tells of each wait for the device once, however often it is asked meanwhile', () => {
+  const turns = new DeviceTurns(new VirtualClock());
+  let waits = 0;
+  const share = { device: 'cpu', capacity: 1, units: 1, weight: 1, onTurn: () => {} };
+  const first = turns.join({ ...share, model: 'first' });
+  const onRefused = (): void => {
+    waits += 1;
+  };
+  const second = turns.join({ ...share, model: 'second', onRefused });
+  expect(first.start()).toBe(true);
+  for (let ask = 0; ask < 3; ask++) expect(second.start()).toBe(false);
+  expect(waits).toBe(1);
+  second.withdraw();
+  expect(second.start()).toBe(false);
+  expect(waits).toBe(2);
+});
+
 test('a model that has the device to itself is never refused, whatever it runs at a time', async () => {
   const { clock, busy } = run(2, [
     { weight: 1, runMs: 10, units: 2, instances: 8 },

@@ -15,19 +15,29 @@ function recorderAt(startMs: number): {
   };
 }
 
-const batch = { rows: 8, predictions: 4, inferenceMs: 2, meanQueueMs: 10 };
+const batch = { rows: 8, inferenceMs: 2, meanQueueMs: 10 };
 
 describe('ModelStatsRecorder', () => {
   it('counts rates over the last ten seconds', () => {
     const { recorder, advance } = recorderAt(1_000_000);
     for (let second = 0; second < 20; second++) {
       for (let i = 0; i < 5; i++) recorder.batch(batch);
+      for (let i = 0; i < 20; i++) recorder.success();
       advance(1000);
     }
     const stats = recorder.snapshot();
     expect(stats.rowsPerSecond).toBeCloseTo(40, 0);
     expect(stats.predictionsPerSecond).toBeCloseTo(20, 0);
     expect(stats).toMatchObject({ batches: 100, rows: 800 });
+  });
+
+  it('counts a prediction that ran in parts once, and one that failed', () => {
+    const { recorder, advance } = recorderAt(1_000_000);
+    advance(10_000);
+    for (let part = 0; part < 12; part++) recorder.batch(batch);
+    recorder.success();
+    recorder.failure();
+    expect(recorder.snapshot()).toMatchObject({ predictionsPerSecond: 0.2, failed: 1 });
   });
 
   it('falls to zero when nothing runs, and keeps the totals', () => {

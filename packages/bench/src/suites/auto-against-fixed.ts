@@ -5,16 +5,30 @@ import { pairedRatios, summarise } from '../summary.ts';
 import { type BenchStack, withBenchStack } from './bench-stack.ts';
 import type { SuiteOptions } from './suite.ts';
 
-const MAX_BATCH = 64;
 const FIXED_SIZES = [1, 4, 16, 64] as const;
-const QUICK_SHARE = 0.1;
+const ROUNDS = 4;
+const RESTARTS = 2;
 
-/** Drains of `auto` before it is measured: long enough to have run for about a minute. */
-const LEARNING_DRAINS = 4;
+/**
+ * How long a drain should take, with every model and size: with equal numbers of predictions what is ten
+ * times slower than the best would take most of the time of the suite.
+ */
+const DRAIN_MS = 1000;
+const QUICK_DRAIN_MS = 300;
+const MAX_DRAINED = 6000;
+/** So many batches at least: one says nothing of how they follow each other. */
+const MIN_BATCHES = 2;
+
+/** Drains of `auto` before it is measured: it tries out sizes first. */
+const LEARNING_DRAINS = 3;
 
 interface Variant {
   readonly name: string;
   readonly yaml: string;
+  /** The most rows of a batch. */
+  readonly size: number;
+  /** Predictions of a drain. */
+  drained: number;
   readonly rates: number[];
 }
 
@@ -23,26 +37,33 @@ interface Variant {
  * each; then auto right after a restart, with what was learnt loaded, against before it.
  */
 export async function autoAgainstFixed(
-  { name, onnx, yaml, input, count }: BatchingSubject,
+  subject: BatchingSubject,
   { quick, log }: SuiteOptions,
 ): Promise<Figure[]> {
-  const rounds = quick ? 1 : 4;
-  const drained = Math.max(20, Math.round(count * (quick ? QUICK_SHARE : 1)));
-  const auto = variant(`${name}-auto`, `{mode: auto, maxBatchSize: ${MAX_BATCH}}`, yaml);
-  const fixed = FIXED_SIZES.map((size) =>
-    variant(`${name}-${size}`, `{mode: fixed, maxBatchSize: ${size}}`, yaml),
-  );
+  const { name, onnx, input, count, maxBatchSize } = subject;
+  const auto = variant(subject, 'auto', maxBatchSize);
+  const sizes = FIXED_SIZES.filter((size) => size < maxBatchSize);
+  const fixed = [...sizes, maxBatchSize].map((size) => variant(subject, 'fixed', size));
   const made = [auto, ...fixed].map((one) => ({ name: one.name, onnx, yaml: one.yaml }));
   return withBenchStack({ made }, async (parts) => {
-    const drain = (model: string): Promise<number> =>
-      drainPredictions({ queue: parts.queue, model, input, count: drained });
-    for (let i = 0; i < (quick ? 1 : LEARNING_DRAINS); i++) await drain(auto.name);
-    for (let round = 0; round < rounds; round++) {
-      for (const one of inTurn([auto, ...fixed], round)) one.rates.push(await drain(one.name));
+    const drain = (one: Variant): Promise<number> =>
+      drainPredictions({ queue: parts.queue, model: one.name, input, count: one.drained });
+    for (const one of [auto, ...fixed]) {
+      one.drained = Math.max(MIN_BATCHES * one.size, Math.round(count / 20));
+      const perSecond = await drain(one);
+      const forTime = Math.round((perSecond * (quick ? QUICK_DRAIN_MS : DRAIN_MS)) / 1000);
+      one.drained = Math.min(MAX_DRAINED, Math.max(MIN_BATCHES * one.size, forTime));
+    }
+    for (let i = 0; i < (quick ? 1 : LEARNING_DRAINS); i++) await drain(auto);
+    for (let round = 0; round < (quick ? 1 : ROUNDS); round++) {
+      for (const one of inTurn([auto, ...fixed], round)) one.rates.push(await drain(one));
     }
     const best = fixed.reduce((a, b) => (median(b) > median(a) ? b : a));
     log(`  ${[auto, ...fixed].map((one) => `${one.name} ${median(one).toFixed(0)}/s`).join(', ')}`);
-    const restarts = await ratesAfterRestarts(parts, rounds, () => drain(auto.name));
+    const restarts = await ratesAfterRestarts(parts, quick ? 1 : RESTARTS, () => drain(auto));
+    log(
+      `  ${name} right after start ${format(restarts.first)}, two drains later ${format(restarts.later)}`,
+    );
     return [
       {
         what: `mode auto / the best fixed size (${best.name}): ${name}`,
@@ -53,10 +74,10 @@ export async function autoAgainstFixed(
         goal: '0.97',
       },
       {
-        what: `right after start, run times loaded / after a minute: ${name}`,
+        what: `right after start, run times loaded / two drains later: ${name}`,
         unit: '/s',
         ours: summarise(restarts.first),
-        limit: { what: 'after more drains', value: summarise(restarts.later) },
+        limit: { what: 'two drains later', value: summarise(restarts.later) },
         ratio: pairedRatios(restarts.first, restarts.later),
         goal: '0.9',
       },
@@ -83,8 +104,19 @@ async function ratesAfterRestarts(
   return { first, later };
 }
 
-function variant(name: string, batching: string, yaml: string): Variant {
-  return { name, yaml: `batching: ${batching}\ninstances: {count: 1}\n${yaml}`, rates: [] };
+function variant({ name, yaml }: BatchingSubject, mode: 'auto' | 'fixed', size: number): Variant {
+  const batching = `batching: {mode: ${mode}, maxBatchSize: ${size}}`;
+  return {
+    name: `${name}-${mode === 'auto' ? mode : size}`,
+    yaml: `${batching}\ninstances: {count: 1}\n${yaml}`,
+    size,
+    drained: 0,
+    rates: [],
+  };
+}
+
+function format(rates: readonly number[]): string {
+  return `${summarise(rates).median.toFixed(0)}/s`;
 }
 
 /** Each round begins with another one, so that none always runs on a cool machine. */
