@@ -4,6 +4,9 @@ import { z } from 'zod';
 const MAX_PROFILE_LANES = 16;
 /** Four sizes to an octave: enough for batches of more than a million rows. */
 const MAX_SIZES = 80;
+/** Learnt buckets: more axes or lengths than a model pads are not worth their place. */
+const MAX_LEARNT_AXES = 16;
+const MAX_LEARNT_BUCKETS = 64;
 /** A lane is named after shapes; a longer name is not worth its place. */
 const MAX_LANE_NAME = 200;
 /** No record is larger, so that a model's hash stays small whatever arrives. */
@@ -44,6 +47,14 @@ export const profileRecordSchema = z.object({
   seed: z.array(runTimeSchema).max(MAX_SIZES),
   seedKnee: z.number().int().positive().optional(),
   lanes: z.record(z.string().max(MAX_LANE_NAME), laneSchema),
+  /**
+   * The lengths to which each learnt axis is padded, ascending, in the order of the model's axes. Lanes
+   * are named after them: without them a new worker would know run times of lanes that it does not use.
+   */
+  buckets: z
+    .array(z.array(z.number().int().positive()).max(MAX_LEARNT_BUCKETS))
+    .max(MAX_LEARNT_AXES)
+    .optional(),
 });
 export type ProfileRecord = z.infer<typeof profileRecordSchema>;
 
@@ -65,7 +76,9 @@ export function profileField(
  * kind of device. Run times of other files are dropped.
  */
 export function mergeProfile(stored: ProfileRecord | undefined, own: ProfileRecord): ProfileRecord {
-  const others = stored !== undefined && isSameProfile(stored, own) ? stored.lanes : {};
+  const same = stored !== undefined && isSameProfile(stored, own) ? stored : undefined;
+  const others = same?.lanes ?? {};
+  const buckets = own.buckets ?? same?.buckets;
   const unseen = Object.entries(others).filter(([lane]) => own.lanes[lane] === undefined);
   const lanes = [...byRuns(Object.entries(own.lanes)), ...byRuns(unseen)]
     .filter(([lane]) => lane.length <= MAX_LANE_NAME)
@@ -75,6 +88,7 @@ export function mergeProfile(stored: ProfileRecord | undefined, own: ProfileReco
     ...own,
     seed: own.seed.slice(0, MAX_SIZES).map(compact),
     lanes: Object.fromEntries(lanes),
+    ...(buckets !== undefined && { buckets }),
   };
 }
 

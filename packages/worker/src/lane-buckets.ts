@@ -32,9 +32,11 @@ export class LaneBuckets {
   readonly #remembered = new Map<string, string>();
   #plans = 0;
 
-  constructor(signature: ModelSignature) {
+  /** @param learnt what `learnt` of an earlier one was, for the same model */
+  constructor(signature: ModelSignature, learnt: readonly (readonly number[])[] = []) {
     const axes = signature.padding?.axes ?? [];
-    this.#axes = axes.map((axis) => laneAxis(axis, signature));
+    const known = learnt.values();
+    this.#axes = axes.map((axis) => laneAxis(axis, signature, known));
     this.#learning = this.#axes.flatMap((axis) =>
       axis.learnt === undefined ? [] : { ...axis, learnt: axis.learnt },
     );
@@ -43,6 +45,11 @@ export class LaneBuckets {
   /** Whether lanes differ from exact shapes, so that a runner must be told what to pad to. */
   get pads(): boolean {
     return this.#axes.length > 0;
+  }
+
+  /** The buckets that each learnt axis has now; empty for a model that learns none. */
+  get learnt(): readonly (readonly number[])[] {
+    return this.#learning.map(({ learnt }) => learnt.buckets);
   }
 
   /** A prediction that has arrived, in the lane that it goes to. */
@@ -97,12 +104,19 @@ export class LaneBuckets {
   }
 }
 
-function laneAxis(padded: PaddedAxis, signature: ModelSignature): LaneAxis {
+function laneAxis(
+  padded: PaddedAxis,
+  signature: ModelSignature,
+  known: Iterator<readonly number[]>,
+): LaneAxis {
   const place = placeOf(padded.input, padded.axis, signature);
   const { buckets, max, like } = padded;
   if (like !== undefined) return { ...place, like: placeOf(like.input, like.axis, signature) };
   if (buckets === 'auto') {
-    const learnt = new LearntBuckets(max === undefined ? {} : { maxLength: max });
+    const learnt = new LearntBuckets(
+      max === undefined ? {} : { maxLength: max },
+      known.next().value ?? [],
+    );
     return { ...place, learnt, bucketOf: (length) => learnt.bucketOf(length) };
   }
   // What is longer than the largest bucket runs as it is.

@@ -56,8 +56,13 @@ export class LearntBuckets {
   #untilPlan = FIRST_PLAN_AFTER;
   #plans = 0;
 
-  constructor(settings: Partial<LearningSettings> = {}) {
+  /** @param buckets learnt earlier: what it begins with, until it has seen enough to make a plan */
+  constructor(settings: Partial<LearningSettings> = {}, buckets: readonly number[] = []) {
     this.#settings = { ...LEARNING_DEFAULTS, ...settings };
+    const known = buckets.filter((length) => length <= this.#settings.maxLength);
+    this.#buckets = [...new Set(known)].sort((a, b) => a - b).slice(-this.#settings.maxBuckets);
+    // An early plan from few lengths would throw away what many have taught.
+    if (this.#buckets.length > 0) this.#untilPlan = this.#settings.planEvery;
   }
 
   /** Ascending; empty until enough has arrived. */

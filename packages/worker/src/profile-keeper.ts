@@ -1,8 +1,9 @@
 import { LaneProfiles, RunProfile, type RunSample } from '@quern/batcher';
-import type { ServedVersion } from '@quern/contract';
+import type { ModelSignature, ServedVersion } from '@quern/contract';
 import type { ProfileRecord, ProfileReset, ProfileStore } from '@quern/queue';
 import { deviceKind, type LoadedModel, type RunnerModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
+import { LaneBuckets } from './lane-buckets.ts';
 import { measuredProfiles } from './measured-profiles.ts';
 
 /** The first saving comes soon, so that a replica that starts a little later is informed. */
@@ -45,6 +46,7 @@ export class ProfileKeeper {
   #begun:
     | { profiles: LaneProfiles; executionProvider: string; device: string; maxBatchSize: number }
     | undefined;
+  #buckets: LaneBuckets | undefined;
   #source: NonNullable<ServedVersion['profile']>['source'] = 'none';
   #savedText = '';
   #timer: NodeJS.Timeout | undefined;
@@ -92,6 +94,17 @@ export class ProfileKeeper {
     this.#begun = { profiles, executionProvider, device, maxBatchSize };
     if (this.#options.known !== undefined) this.#schedule(FIRST_SAVE_MS);
     return profiles;
+  }
+
+  /**
+   * The buckets that its lanes are named after, beginning with those that were stored; to be called after
+   * `begin`. They are saved along.
+   */
+  beginBuckets(signature: ModelSignature): LaneBuckets {
+    const begun = this.#begun;
+    const record = begun && this.#recordFor(begun.executionProvider, begun.device);
+    this.#buckets = new LaneBuckets(signature, record?.buckets);
+    return this.#buckets;
   }
 
   /** Forgets what was stored and learnt, if this version is meant. */
@@ -159,6 +172,7 @@ export class ProfileKeeper {
     });
     if (seed.length === 0 && observed.length === 0) return undefined;
     const { knee: seedKnee } = kneeOf(seed, maxBatchSize);
+    const buckets = this.#buckets?.learnt ?? [];
     return {
       format: 1,
       version,
@@ -170,6 +184,9 @@ export class ProfileKeeper {
       seed: seed.map(withRuns),
       ...(seedKnee !== undefined && { seedKnee }),
       lanes: Object.fromEntries(observed),
+      ...(buckets.some(({ length }) => length > 0) && {
+        buckets: buckets.map((axis) => [...axis]),
+      }),
     };
   }
 

@@ -27,7 +27,7 @@ import { endingOf, NOT_READY_DELAY_MS } from './ending-of.ts';
 import { executeBatch, type RanBatch } from './execute-batch.ts';
 import { InputGuard, type QuarantineAccess } from './input-guard.ts';
 import type { InstancePlacer, Placement } from './instance-placer.ts';
-import { LaneBuckets } from './lane-buckets.ts';
+import type { LaneBuckets } from './lane-buckets.ts';
 import { memoryCapFor, watchMemory } from './memory-watch.ts';
 import type { ModelStatsRecorder } from './model-stats.ts';
 import { PlacedPool } from './placed-pool.ts';
@@ -203,7 +203,7 @@ export class VersionService {
     this.#loaded = loaded;
     this.#health.canControl = loaded.canControl;
     this.#profiles = this.#options.profiles.begin(loaded, this.#runnerModel);
-    this.#buckets = new LaneBuckets(loaded.signature);
+    this.#buckets = this.#options.profiles.beginBuckets(loaded.signature);
     for (const warning of loaded.warnings) this.#options.logger.warn(this.#labels, warning);
   }
 

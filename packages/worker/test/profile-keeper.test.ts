@@ -1,3 +1,4 @@
+import type { ModelSignature } from '@quern/contract';
 import { connectRedis, type ProfileRecord, ProfileStore } from '@quern/queue';
 import type { LoadedModel, RunnerModel } from '@quern/runtime';
 import { createLogger } from '@quern/service';
@@ -107,6 +108,36 @@ test('the next one starts with what the last one learnt, and warms up shorter', 
   expect(profiles.of('8x8').bestSize(8)).toBe(8);
   // A lane that nobody has seen: what was measured at the first warm-up, not the short one.
   expect(profiles.of('new').estimateMs(1)).toBe(4);
+});
+
+test('the next one pads to the buckets that the last one learnt, from the first prediction on', async () => {
+  const axis = { input: 'ids', axis: 1, value: 0, buckets: 'auto' as const };
+  const signature: ModelSignature = {
+    inputs: [{ name: 'ids', datatype: 'INT64', shape: [-1, -1] }],
+    outputs: [],
+    batchable: true,
+    maxRows: 8,
+    padding: { axes: [axis], cutBack: [] },
+  };
+  const first = await open();
+  const profiles = first.begin(LOADED, MODEL);
+  const buckets = first.beginBuckets(signature);
+  expect(buckets.laneFor('37')).toBe('64');
+  for (let i = 0; i < 200; i++) buckets.laneFor(i % 2 === 0 ? '37' : '90');
+  profiles.of(buckets.laneFor('37')).observe(8, 6);
+  await first.close();
+
+  const second = await open();
+  const known = second.begin(LOADED, MODEL);
+  const lane = second.beginBuckets(signature).laneFor('36');
+  expect(lane).toBe('37');
+  expect(known.of(lane).estimateMs(8)).toBe(6);
+
+  // One that learns nothing itself takes nothing away.
+  const third = await open();
+  third.begin(LOADED, MODEL).of('90').observe(8, 9);
+  await third.close();
+  expect(await stored()).toMatchObject({ buckets: [[37, 90]] });
 });
 
 test('a lane that was not used here does not overwrite what another worker learnt of it', async () => {
