@@ -293,7 +293,7 @@ export class Batcher<P, R> {
       result = { outcomes: inFlight.queued.map(() => outcome) };
     }
     const allSucceeded = this.#settle(inFlight, result);
-    this.#release(inFlight, allSucceeded && (result.timeIsTypical ?? true), result.deviceMs);
+    this.#release(inFlight, allSucceeded && (result.timeIsTypical ?? true), result);
   }
 
   /** Settles each entry; true if all succeeded. */
@@ -312,12 +312,15 @@ export class Batcher<P, R> {
     return failed === 0;
   }
 
-  #release(inFlight: InFlightBatch<P, R>, learn: boolean, deviceMs?: number): void {
+  #release(inFlight: InFlightBatch<P, R>, learn: boolean, result: BatchResult<R>): void {
     const { batch, slot } = inFlight;
+    const { deviceMs, instanceMs = Infinity } = result;
     this.#counters.batchEnded(batch);
     const runMs = slot.release(inFlight, this.#clock.nowMs());
     this.#deadlines.runEnded(this.#clock.nowMs());
-    if (learn && runMs !== undefined) this.profiles.of(batch.lane).observe(batch.rows, runMs);
+    if (learn && runMs !== undefined) {
+      this.profiles.of(batch.lane).observe(batch.rows, Math.min(runMs, instanceMs));
+    }
     if (learn) this.memoryCap.succeeded(runCost(batch.entries), this.#clock.nowMs());
     this.#slots.forgetIfGone(slot);
     this.#turns.charge(deviceMs ?? runMs ?? 0);

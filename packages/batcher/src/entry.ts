@@ -103,4 +103,12 @@ export interface BatchResult<R> {
    * @default as long as the instance was
    */
   readonly deviceMs?: number;
+  /**
+   * How long the instance itself says that the batch took it. Of this and the time until the result was
+   * seen here the shorter one is learnt: where whoever forms batches is short of time, results wait, and
+   * that is not the batch size's doing.
+   *
+   * @default as long as it took to be seen
+   */
+  readonly instanceMs?: number;
 }

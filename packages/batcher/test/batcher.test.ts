@@ -213,6 +213,27 @@ describe('outcomes', () => {
     expect(batcher.profiles.of('a').estimateMs(1)).toBe(5);
   });
 
+  test.each([
+    { instanceMs: 5, learntMs: 5, why: 'a result that waits to be seen is not the run' },
+    { instanceMs: 30, learntMs: 20, why: 'what went on while the last one ran costs nothing' },
+  ])('of the two times of a run the shorter is learnt: $why', async ({ instanceMs, learntMs }) => {
+    const { clock, batcher } = setUp(
+      {},
+      {
+        run: async (batch) => {
+          await clock.sleep(20);
+          const outcomes = batch.entries.map(
+            ({ payload }) => ({ ok: true, value: payload }) as const,
+          );
+          return { outcomes, instanceMs };
+        },
+      },
+    );
+    void batcher.submit(entryAt(0, 1));
+    await clock.runUntilIdle();
+    expect(batcher.profiles.of('a').estimateMs(1)).toBe(learntMs);
+  });
+
   test('the time in the prefetch place does not count as run time', async () => {
     const { clock, batcher } = setUp({}, { timeMs: (rows) => 10 * rows });
     for (let payload = 0; payload < 12; payload += 1) void batcher.submit(entryAt(0, payload));

@@ -268,7 +268,8 @@ export class VersionService {
     { executionProvider }: LoadedModel,
   ): Promise<BatchResult<JobResult>> {
     const { elementsPerRow } = runCost(batch.entries);
-    let deviceMs: number | undefined;
+    let deviceMs = 0;
+    let instanceMs = 0;
     const result = await executeBatch(batch, {
       runner: watchMemory(this.#pool, this.#memoryCap, elementsPerRow, realClock),
       batchId: `${this.#options.workerId}.${this.version}.${this.#options.meter.numberBatch()}`,
@@ -278,13 +279,14 @@ export class VersionService {
       ...(this.#health.canControl && { control: () => this.#health.control() }),
       isModelBroken: () => this.#health.isBroken(),
       onRun: (ran) => {
-        deviceMs = (deviceMs ?? 0) + ran.inferenceMs;
+        deviceMs += ran.inferenceMs;
+        instanceMs += ran.collateMs + ran.inferenceMs + ran.splitMs + ran.storeMs;
         this.#recordRun(ran);
       },
       onFault: (error) => this.#recordFault(error),
       onReruns: (reruns) => this.#options.meter.reran(reruns),
     });
-    return deviceMs === undefined ? result : { ...result, deviceMs };
+    return instanceMs === 0 ? result : { ...result, deviceMs, instanceMs };
   }
 
   #recordRun(ran: RanBatch): void {
