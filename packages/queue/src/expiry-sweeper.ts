@@ -1,17 +1,20 @@
 import type { Redis } from 'ioredis';
 import { BullQueues } from './bull-queues.ts';
+import { DeadlineListener } from './deadline-list.ts';
 import { sweepExpired } from './expiry-sweep.ts';
 import { deadlinesKey } from './keys.ts';
 import { isConnectionError } from './redis-connection.ts';
 import { WebhookOutbox } from './webhooks/webhook-outbox.ts';
 
-/** How often each model's earliest deadline is read: who accepted a prediction may be gone. */
+/** How often each model's earliest deadline is read: a message may have been lost. */
 const READ_INTERVAL_MS = 1000;
-/** Processes that know of a deadline only from Redis come a little later, and apart from each other. */
+/** Processes that know of a deadline only from others come a little later, and apart from each other. */
 const MAX_LAG_MS = 25;
 
 export interface ExpirySweeperOptions {
   readonly redis: Redis;
+  /** A connection of role `subscriber`. */
+  readonly subscriber: Redis;
   /** The models to look after besides those noted; asked for at every reading. */
   readonly models: () => readonly string[];
   readonly onError: (error: Error) => void;
@@ -23,14 +26,16 @@ export interface ExpirySweeperOptions {
  * Ends waiting predictions when their deadlines come, whether or not a worker runs. Every process that
  * accepts or runs predictions has one; they need not know of each other.
  *
- * It sleeps until the earliest deadline that it knows: those that this process accepted are noted, and
- * those of others are read once a second, which is all that it costs while nothing has a deadline. Many
+ * It sleeps until the earliest deadline that it knows: those that this process accepted are noted, of
+ * those of others it is told, as these may be gone by then, and once a second it reads what messages
+ * may have missed, which is all that it costs while nothing has a deadline. Many
  * that come at once are ended step by step, and between the steps Redis serves others.
  */
 export class ExpirySweeper {
   readonly #options: ExpirySweeperOptions;
   readonly #queues: BullQueues;
   readonly #outbox: WebhookOutbox;
+  readonly #listener: DeadlineListener;
   /** When to sweep each model next; none if it has no deadline that is known. */
   readonly #dueAtMs = new Map<string, number>();
   readonly #noted = new Set<string>();
@@ -46,14 +51,18 @@ export class ExpirySweeper {
     this.#options = options;
     this.#queues = new BullQueues(options.redis, options.onError);
     this.#outbox = new WebhookOutbox(options.redis, this.#queues);
+    this.#listener = new DeadlineListener(options.subscriber, (model, deadlineAtMs) =>
+      this.note(model, deadlineAtMs + this.#lagMs),
+    );
   }
 
   start(): void {
     this.#isStarted = true;
+    this.#listener.start().catch((error: unknown) => this.#report(error));
     this.#arm();
   }
 
-  /** To be called for what this process accepted: its end comes without a reading. */
+  /** To be called for what this process accepted. */
   note(model: string, deadlineAtMs: number | undefined): void {
     if (deadlineAtMs === undefined) return;
     this.#noted.add(model);
@@ -127,6 +136,7 @@ export class ExpirySweeper {
   /** Stops at once; resolves when Redis has answered what it was asked last. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#listener.close();
     clearTimeout(this.#timer);
     await this.#round;
     await this.#queues.close();

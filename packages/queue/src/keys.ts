@@ -49,6 +49,9 @@ export function deadlinesKey(model: string): string {
   return ownKey(model, 'deadlines');
 }
 
+/** Channel: a model has an earlier deadline than it had; see `DeadlineListener`. */
+export const DEADLINES_CHANNEL = `${ROOT}:{registry}:deadline`;
+
 /** Hash of inputs that are refused: fingerprint to record; see `QuarantineStore`. */
 export function quarantineKey(model: string): string {
   return ownKey(model, 'quarantine');

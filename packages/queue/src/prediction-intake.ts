@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { BullQueues } from './bull-queues.ts';
+import { addDeadline } from './deadline-list.ts';
 import { type JobData, type JobView, jobDataFor } from './job-record.ts';
-import { deadlinesKey, inputKey } from './keys.ts';
+import { inputKey } from './keys.ts';
 import { INPUT_TTL_MS, type PayloadStore } from './payload-store.ts';
 import { indexPrediction } from './prediction-list.ts';
 import { bullPriority } from './priority-scores.ts';
@@ -53,7 +54,7 @@ export class PredictionIntake {
       wants(data.webhook, 'completed') && outbox.expect({ id, data, createdAtMs }),
       indexPrediction(redis, name, id, createdAtMs),
       this.#addJob(submission, id, data, createdAtMs),
-      data.deadlineAtMs !== undefined && redis.zadd(deadlinesKey(name), data.deadlineAtMs, id),
+      data.deadlineAtMs !== undefined && addDeadline(redis, name, id, data.deadlineAtMs),
     ]);
     return { view: { id, data, createdAtMs, attempts: 0, isLocked: false }, isOurs };
   }

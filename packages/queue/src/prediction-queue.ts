@@ -89,6 +89,7 @@ export class PredictionQueue {
     this.registry = new RegistryReader({ redis, subscriber, onError });
     this.#sweeper = new ExpirySweeper({
       redis,
+      subscriber,
       models: () => this.registry.models().map(({ name }) => name),
       onError,
       onExpired: (model, predictions) => {

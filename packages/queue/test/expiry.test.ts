@@ -2,6 +2,7 @@ import { QuernError } from '@quern/contract';
 import { eventually, TestRedis } from '@quern/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BullQueues } from '../src/bull-queues.ts';
+import { DeadlineListener } from '../src/deadline-list.ts';
 import { sweepExpired } from '../src/expiry-sweep.ts';
 import { type PredictionQueue, ReturnToQueue } from '../src/index.ts';
 import { deadlinesKey } from '../src/keys.ts';
@@ -73,6 +74,25 @@ describe('with no worker running', () => {
     const events = await bench.redis.xrange('quern:{orphan}:orphan:events', '-', '+');
     const ends = events.filter(([, fields]) => fields.includes('failed'));
     expect(ends).toHaveLength(ids.length);
+  });
+
+  test('other processes are told of a deadline that comes before all others of its model', async () => {
+    const target = await bench.serve(queue, 'told');
+    const subscriber = bench.redis.duplicate();
+    bench.defer(async () => subscriber.disconnect());
+    const heard: number[] = [];
+    const listener = new DeadlineListener(subscriber, (model, deadlineAtMs) => {
+      if (model === 'told') heard.push(deadlineAtMs);
+    });
+    await listener.start();
+    const deadlines: number[] = [];
+    for (const timeoutMs of [200_000, 300_000, 100_000]) {
+      const { prediction } = await queue.submit(submissionTo(target, { timeoutMs }));
+      deadlines.push(prediction.deadlineAtMs ?? 0);
+    }
+    await eventually(() => heard.length > 1);
+    listener.close();
+    expect(heard).toEqual([deadlines[0], deadlines[2]]);
   });
 
   test('a deadline outlives a restart of Redis', async () => {

@@ -180,6 +180,7 @@ export async function startWorker(
 
   const sweeper = new ExpirySweeper({
     redis,
+    subscriber,
     models: () => slots.models().map(({ name }) => name),
     onError,
     onExpired: (model, predictions) => workerMetrics.expired.inc({ model }, predictions),
