@@ -155,9 +155,10 @@ export function isKnown(knowledge: SizeKnowledge | undefined): boolean {
   return knowledge !== undefined && (knowledge.runs === 0 || knowledge.runs >= KNOWN_RUNS);
 }
 
+/** Of a size just below the maximum that is the maximum: what it was once measured as may be wrong, too. */
 function neighbours(best: number, max: number): number[] {
-  const sizes = [2, 0.5, 1.5, 0.75].map((factor) => Math.round(best * factor));
-  return sizes.filter((size) => size >= 1 && size <= max && size !== best);
+  const sizes = [2, 0.5, 1.5, 0.75].map((factor) => Math.min(max, Math.round(best * factor)));
+  return [...new Set(sizes)].filter((size) => size >= 1 && bucketOf(size) !== bucketOf(best));
 }
 
 function powersOfTwoUpTo(max: number): number[] {

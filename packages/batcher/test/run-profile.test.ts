@@ -140,6 +140,15 @@ describe('trying sizes out', () => {
     expect(profile.bestSize(64)).toBe(32);
   });
 
+  test('looks at the maximum again where the best size is just below it', () => {
+    const profile = new RunProfile();
+    // The maximum ran while the machine was busy with other things.
+    for (let run = 0; run < 20; run += 1) profile.observe(64, 40);
+    for (let run = 0; run < 20; run += 1) profile.observe(60, 18);
+    runOn(profile, overhead, 5_000);
+    expect(profile.bestSize(64)).toBe(64);
+  });
+
   test('costs about a hundredth of the time once all sizes are known', () => {
     const steep = (rows: number): number => 10 * rows ** 3;
     const profile = learned(steep);
