@@ -1,7 +1,6 @@
 import type { EgressRules } from '@quern/egress';
 import type { PredictionQueue } from '@quern/queue';
 import type { Logger, Registry } from '@quern/service';
-import compression from 'compression';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { logAccess } from './access-log.ts';
@@ -21,6 +20,7 @@ import type { RouteDeps } from './route-deps.ts';
 import { addRoute, type Route } from './routes.ts';
 import { statisticsRoutes } from './statistics-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
+import { endWith } from './whole-body.ts';
 
 export interface AppDeps {
   readonly queue: PredictionQueue;
@@ -48,8 +48,6 @@ export interface AppDeps {
 }
 
 const PUBLIC_ADDRESSES: EgressRules = { allow: [], httpsOnly: false };
-/** Smaller answers gain nothing: they are one packet either way. */
-const COMPRESS_FROM_BYTES = 2048;
 
 /** The HTTP API as an Express application; it listens nowhere by itself. */
 export function buildApp(deps: AppDeps): Express {
@@ -77,7 +75,7 @@ export function buildApp(deps: AppDeps): Express {
     app.use(crossOrigin(deps.corsOrigins));
   }
   const { apiKeys, adminKeys = [] } = deps;
-  app.use(authenticate({ apiKeys, adminKeys }), compression({ threshold: COMPRESS_FROM_BYTES }));
+  app.use(authenticate({ apiKeys, adminKeys }));
   const routes = [
     ...predictionRoutes(routeDeps),
     ...modelRoutes(routeDeps),
@@ -119,7 +117,7 @@ function metricsRoute(metrics: ApiMetrics): Route {
     path: '/metrics',
     get: async (_request, response) => {
       response.setHeader('Content-Type', metrics.contentType);
-      response.end(await metrics.text());
+      endWith(response, await metrics.text());
     },
   };
 }

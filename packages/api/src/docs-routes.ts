@@ -6,6 +6,7 @@ import { sendJson } from './json-response.ts';
 import { openApiDocument } from './openapi-document.ts';
 import { API_VERSION } from './protocol-routes.ts';
 import { type Handler, pathParameter, type Route } from './routes.ts';
+import { compressed, endWith } from './whole-body.ts';
 
 /** Everything comes from this server; styles in attributes are Swagger UI's own. */
 const DOCS_CSP = [
@@ -86,15 +87,17 @@ const sendAsset: Handler = (request, response) => {
   if (!ASSETS.has(file)) pathNotFound(request);
   return new Promise((resolve, reject) => {
     const options = { root: ASSETS_DIRECTORY, maxAge: ASSET_MAX_AGE_MS };
-    response.sendFile(file, options, (error?: Error) => {
+    const sent = (error?: Error): void => {
       // A browser that breaks a download off is no fault of ours.
       if (error === undefined || response.headersSent) resolve();
       else reject(error);
-    });
+    };
+    compressed(response, () => response.sendFile(file, options, sent));
   });
 };
 
 function sendPage(response: Response, type: string, text: string): void {
   response.setHeader('Content-Security-Policy', DOCS_CSP);
-  response.type(type).send(text);
+  response.type(type);
+  endWith(response, text);
 }

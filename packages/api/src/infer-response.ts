@@ -2,6 +2,7 @@ import { type InferAnswer, inferResponseToWire, stringifyJson } from '@quern/con
 import type { Response } from 'express';
 import { sendJson } from './json-response.ts';
 import { JSON_LENGTH_HEADER } from './request-body.ts';
+import { endWith } from './whole-body.ts';
 
 /** Sends the answer to an infer request: JSON, and behind it the binary outputs if there are any. */
 export function sendInferAnswer(response: Response, answer: InferAnswer): void {
@@ -16,6 +17,5 @@ export function sendInferAnswer(response: Response, answer: InferAnswer): void {
   response.statusCode = 200;
   response.setHeader('Content-Type', 'application/octet-stream');
   response.setHeader(JSON_LENGTH_HEADER, json.byteLength);
-  response.setHeader('Content-Length', bytes.byteLength);
-  response.end(bytes);
+  endWith(response, bytes);
 }

@@ -1,5 +1,6 @@
 import { stringifyJson } from '@quern/contract';
 import type { Response } from 'express';
+import { endWith } from './whole-body.ts';
 
 const JSON_CONTENT_TYPE = 'application/json; charset=utf-8';
 
@@ -18,6 +19,5 @@ export function sendJson(
   const text = stringifyJson(body, holdsBigints);
   response.statusCode = status;
   response.setHeader('Content-Type', JSON_CONTENT_TYPE);
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(text);
+  endWith(response, text);
 }
