@@ -147,6 +147,11 @@ const CATALOGUE = {
     retryable: true,
     meaning: 'The host of a URL could not be reached, took too long or broke off.',
   },
+  BLOB_STORE_UNAVAILABLE: {
+    httpStatus: 503,
+    retryable: true,
+    meaning: 'The storage for large payloads (a folder or S3) fails.',
+  },
   REDIS_UNAVAILABLE: { httpStatus: 503, retryable: true, meaning: 'Redis cannot be reached.' },
   SHUTTING_DOWN: { httpStatus: 503, retryable: true, meaning: 'The process is stopping.' },
   CONFIG_INVALID: {

@@ -1,0 +1,4 @@
+export { blobStoreFault } from './blob-errors.ts';
+export type { BlobContent, BlobStore, BlobWriteOptions, ByteRange } from './blob-store.ts';
+export { clampRange } from './byte-range.ts';
+export { FolderBlobStore } from './folder-blob-store.ts';
