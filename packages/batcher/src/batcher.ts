@@ -314,16 +314,18 @@ export class Batcher<P, R> {
 
   #release(inFlight: InFlightBatch<P, R>, learn: boolean, result: BatchResult<R>): void {
     const { batch, slot } = inFlight;
-    const { deviceMs, instanceMs = Infinity } = result;
+    const { deviceMs = 0, instanceMs = Infinity } = result;
     this.#counters.batchEnded(batch);
     const runMs = slot.release(inFlight, this.#clock.nowMs());
     this.#deadlines.runEnded(this.#clock.nowMs());
     if (learn && runMs !== undefined) {
-      this.profiles.of(batch.lane).observe(batch.rows, Math.min(runMs, instanceMs));
+      this.profiles
+        .of(batch.lane)
+        .observe(batch.rows, Math.max(deviceMs, Math.min(runMs, instanceMs)));
     }
     if (learn) this.memoryCap.succeeded(runCost(batch.entries), this.#clock.nowMs());
     this.#slots.forgetIfGone(slot);
-    this.#turns.charge(deviceMs ?? runMs ?? 0);
+    this.#turns.charge(result.deviceMs ?? runMs ?? 0);
     if (slot.state === 'idle') this.#turns.end();
     // With less than a batch waiting, those whose results come now may bring more at once.
     if (this.#queue.rows >= this.#settings.maxBatchSize) this.#formBatches();

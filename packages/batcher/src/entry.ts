@@ -106,7 +106,8 @@ export interface BatchResult<R> {
   /**
    * How long the instance itself says that the batch took it. Of this and the time until the result was
    * seen here the shorter one is learnt: where whoever forms batches is short of time, results wait, and
-   * that is not the batch size's doing.
+   * that is not the batch size's doing. It is never taken for shorter than `deviceMs`: two results that
+   * have waited are seen at the same moment, as if the second run had taken no time.
    *
    * @default as long as it took to be seen
    */

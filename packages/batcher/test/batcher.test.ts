@@ -234,6 +234,24 @@ describe('outcomes', () => {
     expect(batcher.profiles.of('a').estimateMs(1)).toBe(learntMs);
   });
 
+  test('a result that was seen just after another is not taken for a run without length', async () => {
+    const { clock, batcher } = setUp(
+      { maxBatchSize: 2 },
+      {
+        run: async (batch) => {
+          await clock.sleep(batch.entries.some(({ payload }) => payload === 0) ? 20 : 20.1);
+          const outcomes = batch.entries.map(
+            ({ payload }) => ({ ok: true, value: payload }) as const,
+          );
+          return { outcomes, deviceMs: 8, instanceMs: 10 };
+        },
+      },
+    );
+    for (let payload = 0; payload < 4; payload += 1) void batcher.submit(entryAt(0, payload));
+    await clock.runUntilIdle();
+    expect(batcher.profiles.of('a').estimateMs(2)).toBeGreaterThanOrEqual(8);
+  });
+
   test('the time in the prefetch place does not count as run time', async () => {
     const { clock, batcher } = setUp({}, { timeMs: (rows) => 10 * rows });
     for (let payload = 0; payload < 12; payload += 1) void batcher.submit(entryAt(0, payload));
