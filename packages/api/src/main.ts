@@ -1,3 +1,4 @@
+import { openBlobs } from '@quern/blobs';
 import { egressRules } from '@quern/egress';
 import { checkRedis, PredictionQueue, withoutPassword } from '@quern/queue';
 import { assertGuarded, createMetricsRegistry, runService } from '@quern/service';
@@ -15,8 +16,11 @@ await runService({
     const { redisUrl, redisWaitMs, host, apiKeys } = settings;
     // The server asks again; here it is told before the wait for Redis.
     assertGuarded(host, apiKeys.length > 0, 'QUERN_API_KEYS');
+    const blobs = openBlobs(settings);
+    lifecycle.defer('blob stores', () => blobs.close());
     const queue = await PredictionQueue.open({
       redisUrl,
+      blobs,
       redisWaitMs,
       name: `quern-${NAME}`,
       onWaiting: (reason) =>

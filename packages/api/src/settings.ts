@@ -1,5 +1,6 @@
 import { egressSettings } from '@quern/egress';
 import {
+  blobSettings,
   flagText,
   integerText,
   listText,
@@ -13,6 +14,7 @@ import { z } from 'zod';
 /** Every environment variable that the API reads. */
 export const apiSettings = {
   ...sharedSettings,
+  ...blobSettings,
   ...egressSettings,
   ...webhookSecretSettings,
   port: setting({

@@ -1,4 +1,6 @@
 export { blobStoreFault } from './blob-errors.ts';
+export { BlobPlaces, type BlobPlacesOptions, isBlobReference } from './blob-places.ts';
 export type { BlobContent, BlobStore, BlobWriteOptions, ByteRange } from './blob-store.ts';
 export { clampRange } from './byte-range.ts';
 export { FolderBlobStore } from './folder-blob-store.ts';
+export { type BlobOptions, blobOptionsSchema, openBlobs } from './open-blobs.ts';

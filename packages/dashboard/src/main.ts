@@ -1,3 +1,4 @@
+import { openBlobs } from '@quern/blobs';
 import { checkRedis, PredictionQueue, withoutPassword } from '@quern/queue';
 import { runService } from '@quern/service';
 import { startDashboard } from './server.ts';
@@ -13,8 +14,11 @@ await runService({
   start: async ({ settings: values, logger, lifecycle }) => {
     const settings = checkDashboardSettings(values);
     const { redisUrl, redisWaitMs, credentials } = settings;
+    const blobs = openBlobs(settings);
+    lifecycle.defer('blob stores', () => blobs.close());
     const queue = await PredictionQueue.open({
       redisUrl,
+      blobs,
       redisWaitMs,
       name: `quern-${NAME}`,
       onWaiting: (reason) =>

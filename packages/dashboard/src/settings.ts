@@ -1,6 +1,8 @@
+import type { BlobOptions } from '@quern/blobs';
 import { QuernError } from '@quern/contract';
 import {
   assertGuarded,
+  blobSettings,
   portText,
   readSettings,
   type SettingValues,
@@ -16,6 +18,7 @@ const MIN_SECRET_LENGTH = 32;
 
 /** Every variable that the dashboard reads. */
 export const dashboardSettings = {
+  ...blobSettings,
   redisUrl,
   redisWaitMs,
   host,
@@ -57,7 +60,7 @@ export const dashboardSettings = {
   }),
 } as const;
 
-export interface DashboardSettings {
+export interface DashboardSettings extends BlobOptions {
   readonly redisUrl: string;
   readonly redisWaitMs: number;
   readonly host: string;

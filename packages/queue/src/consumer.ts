@@ -14,6 +14,7 @@ import { expiredError } from './expiry-sweep.ts';
 import { jobDataSchema, reasonFromError } from './job-record.ts';
 import { type JobResult, packResult, type StoredResult } from './job-result.ts';
 import { bullKey, bullPrefix } from './keys.ts';
+import { PayloadStore } from './payload-store.ts';
 import { PriorityLifter } from './priority-lifter.ts';
 import { type QueuedPrediction, queuedPrediction } from './queued-prediction.ts';
 import { isConnectionError } from './redis-connection.ts';
@@ -37,6 +38,8 @@ export interface ConsumerOptions {
   /** A connection of role `worker`; each consumer adds one of its own for blocking. */
   readonly redis: Redis;
   readonly model: string;
+  /** Where inputs lie, which are removed when they are not needed any more. Default: Redis alone. */
+  readonly payloads?: PayloadStore;
   /** Shown on the board as the worker that ran a job. */
   readonly workerName: string;
   /** Predictions held at a time. */
@@ -75,9 +78,9 @@ export class Consumer {
   #closing: Promise<void> | undefined;
 
   constructor(options: ConsumerOptions) {
-    const { redis, model, onError } = options;
+    const { redis, model, payloads = new PayloadStore(redis), onError } = options;
     this.#options = options;
-    this.#replies = new ReplyPublisher(redis, onError);
+    this.#replies = new ReplyPublisher(redis, payloads, onError);
     this.#lifter = new PriorityLifter({ redis, model, onError });
     this.#worker = new Worker(model, (job, token) => this.#process(job, token), {
       autorun: false,

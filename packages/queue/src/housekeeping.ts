@@ -11,6 +11,8 @@ const MAX_REMOVED = 1000;
 
 export interface HousekeepingOptions {
   readonly redis: Redis;
+  /** Default: Redis alone. */
+  readonly payloads?: PayloadStore;
   /** The queues to keep, with their settings; asked for at every round. */
   readonly queues: () => readonly { queue: Queue; settings: QueueSettings }[];
   readonly onError: (error: Error) => void;
@@ -31,7 +33,7 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
-    this.#payloads = new PayloadStore(options.redis);
+    this.#payloads = options.payloads ?? new PayloadStore(options.redis);
   }
 
   start(): void {
@@ -53,7 +55,7 @@ export class Housekeeping {
       await this.#removeJobs(queue, 'completed', succeeded);
       await this.#removeJobs(queue, 'failed', failed);
       const walked = this.#walked.get(queue.name) ?? 0;
-      this.#walked.set(queue.name, await trimIndex(redis, queue.name, walked));
+      this.#walked.set(queue.name, await trimIndex(redis, this.#payloads, queue.name, walked));
     }
   }
 

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
-import { bullKey, inputKey, predictionIndexKey, reservationKey } from './keys.ts';
+import { z } from 'zod';
+import { blobInputsKey, bullKey, inputKey, predictionIndexKey, reservationKey } from './keys.ts';
+import type { PayloadStore } from './payload-store.ts';
 import { reservationStart } from './reservation.ts';
 
 const STEP = 500;
@@ -13,25 +15,34 @@ const MIN_AGE_MS = 60_000;
  * Forgets what remains of jobs that are gone, each in one step: somebody may make a new prediction
  * under the same id just then.
  *
- * KEYS: index, then of each prediction its job, input and reservation. ARGV: ids, and how reservations
- * for this model begin (the id may stand for a prediction of another one by now).
+ * KEYS: index, hash of inputs in blob stores, then of each prediction its job, input and reservation.
+ * ARGV: ids, and how reservations for this model begin (the id may stand for a prediction of another one
+ * by now). Returns how many were forgotten, and which blobs are theirs.
  */
 const FORGET_GONE = `
 local forgotten = 0
+local blobs = {}
 local ours = ARGV[#ARGV]
 for i = 1, #ARGV - 1 do
-  if redis.call('EXISTS', KEYS[3 * i - 1]) == 0 then
+  if redis.call('EXISTS', KEYS[3 * i]) == 0 then
     redis.call('ZREM', KEYS[1], ARGV[i])
-    redis.call('UNLINK', KEYS[3 * i])
-    local reservation = redis.call('GET', KEYS[3 * i + 1])
+    redis.call('UNLINK', KEYS[3 * i + 1])
+    local blob = redis.call('HGET', KEYS[2], ARGV[i])
+    if blob then
+      redis.call('HDEL', KEYS[2], ARGV[i])
+      blobs[#blobs + 1] = blob
+    end
+    local reservation = redis.call('GET', KEYS[3 * i + 2])
     if reservation and string.sub(reservation, 1, #ours) == ours then
-      redis.call('UNLINK', KEYS[3 * i + 1])
+      redis.call('UNLINK', KEYS[3 * i + 2])
     end
     forgotten = forgotten + 1
   end
 end
-return forgotten
+return {forgotten, blobs}
 `;
+
+const forgottenSchema = z.tuple([z.number(), z.array(z.string())]);
 
 /**
  * Walks a model's list from its oldest end and forgets predictions whose jobs are gone. Those of one
@@ -40,7 +51,12 @@ return forgotten
  * @param from where to start, as an earlier walk returned it; 0 for the oldest
  * @returns where the next walk starts
  */
-export async function trimIndex(redis: Redis, model: string, from: number): Promise<number> {
+export async function trimIndex(
+  redis: Redis,
+  payloads: PayloadStore,
+  model: string,
+  from: number,
+): Promise<number> {
   const index = predictionIndexKey(model);
   const newest = Date.now() - MIN_AGE_MS;
   let place = from;
@@ -49,7 +65,9 @@ export async function trimIndex(redis: Redis, model: string, from: number): Prom
     const ids = await redis.zrangebyscore(index, '-inf', newest, 'LIMIT', place, STEP);
     const exists = await Promise.all(ids.map((id) => redis.exists(bullKey(model, id))));
     const gone = ids.filter((_, i) => exists[i] === 0);
-    const forgotten = gone.length === 0 ? 0 : await forgetGone(redis, model, gone);
+    const { forgotten, blobs } = await forgetGone(redis, model, gone);
+    // What a crash leaves here ends by itself.
+    await payloads.remove(blobs);
     if (ids.length < STEP) return 0;
     place += ids.length - forgotten;
     if (forgotten < STEP / 2) idleSteps += 1;
@@ -57,15 +75,22 @@ export async function trimIndex(redis: Redis, model: string, from: number): Prom
   return place;
 }
 
-async function forgetGone(redis: Redis, model: string, ids: readonly string[]): Promise<number> {
+async function forgetGone(
+  redis: Redis,
+  model: string,
+  ids: readonly string[],
+): Promise<{ forgotten: number; blobs: string[] }> {
+  if (ids.length === 0) return { forgotten: 0, blobs: [] };
   const keys = ids.flatMap((id) => [bullKey(model, id), inputKey(model, id), reservationKey(id)]);
-  const forgotten = await redis.eval(
+  const answer = await redis.eval(
     FORGET_GONE,
-    keys.length + 1,
+    keys.length + 2,
     predictionIndexKey(model),
+    blobInputsKey(model),
     ...keys,
     ...ids,
     reservationStart(model),
   );
-  return Number(forgotten);
+  const [forgotten, blobs] = forgottenSchema.parse(answer);
+  return { forgotten, blobs };
 }

@@ -1,3 +1,4 @@
+export { BlobSweeper, type BlobSweeperOptions } from './blob-sweeper.ts';
 export { openBullQueue } from './bull-queues.ts';
 export { CancelListener } from './cancel-listener.ts';
 export { canceledError } from './cancellation.ts';

@@ -43,8 +43,10 @@ export const jobDataSchema = z.object({
   webhook: webhookOrderSchema.optional(),
   /** The producer process that is told when it ends. */
   replyTo: z.string().optional(),
-  /** The encoded input in base64; absent if it lies under its own key. */
+  /** The encoded input in base64; absent if it lies elsewhere. */
   input: z.string().optional(),
+  /** Where the input lies, if that is a blob store; else it has its own key in Redis. */
+  inputKey: z.string().optional(),
 });
 export type JobData = z.infer<typeof jobDataSchema>;
 

@@ -24,6 +24,11 @@ export function inputKey(model: string, id: string): string {
   return ownKey(model, `input:${id}`);
 }
 
+/** Hash of inputs that lie in a blob store: prediction id to reference. */
+export function blobInputsKey(model: string): string {
+  return ownKey(model, 'blob-inputs');
+}
+
 /** A large result; each attempt writes its own, and the job names the one that counts. */
 export function resultKey(model: string, id: string, attempt: number): string {
   return ownKey(model, `result:${id}:${attempt}`);
@@ -88,6 +93,9 @@ export function cancelChannel(model: string): string {
 export function replyChannel(processId: string): string {
   return `${ROOT}:reply:${processId}`;
 }
+
+/** Whoever sets it sweeps the blob stores; nobody else does until it ends. */
+export const BLOB_SWEEP_KEY = `${ROOT}:{registry}:blob-sweep`;
 
 /** Which model a client-chosen id belongs to, and what was asked under it. */
 export function reservationKey(id: string): string {

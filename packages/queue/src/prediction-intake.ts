@@ -2,11 +2,11 @@ import type { Redis } from 'ioredis';
 import type { BullQueues } from './bull-queues.ts';
 import { addDeadline } from './deadline-list.ts';
 import { type JobData, type JobView, jobDataFor } from './job-record.ts';
-import { inputKey } from './keys.ts';
 import { INPUT_TTL_MS, type PayloadStore } from './payload-store.ts';
 import { indexPrediction } from './prediction-list.ts';
 import { bullPriority } from './priority-scores.ts';
 import { isIdentified, reserveId } from './reservation.ts';
+import { noteBlobInput, referenceForInput, referenceOfInput } from './stored-inputs.ts';
 import type { Submission } from './submission.ts';
 import { wants } from './webhooks/webhook-order.ts';
 import type { WebhookOutbox } from './webhooks/webhook-outbox.ts';
@@ -45,13 +45,18 @@ export class PredictionIntake {
     const { name } = submission.target.model;
     const createdAtMs = Date.now();
     const { data, payload } = jobDataFor(submission, createdAtMs, processId);
+    const { byteLength } = payload;
+    const reference = referenceForInput(payloads, { model: name, id }, { byteLength, createdAtMs });
+    const input = { model: name, id, reference };
     if (data.input === undefined) {
       // Before the job, so that no worker finds a job without its input.
-      await payloads.write([{ key: inputKey(name, id), bytes: payload }], INPUT_TTL_MS);
+      await payloads.write([{ key: referenceOfInput(input), bytes: payload }], INPUT_TTL_MS);
     }
+    if (reference !== undefined) data.inputKey = reference;
     await Promise.all([
       // Before the job, so that no end goes unnoticed.
       wants(data.webhook, 'completed') && outbox.expect({ id, data, createdAtMs }),
+      noteBlobInput(redis, input),
       indexPrediction(redis, name, id, createdAtMs),
       this.#addJob(submission, id, data, createdAtMs),
       data.deadlineAtMs !== undefined && addDeadline(redis, name, id, data.deadlineAtMs),

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { BlobPlaces } from '@quern/blobs';
 import { encodeTensors, isTerminal, type Prediction, QuernError } from '@quern/contract';
 import type { Redis } from 'ioredis';
 import { ulid } from 'ulid';
@@ -32,9 +33,18 @@ export interface PredictionQueueOptions {
   readonly name: string;
   /** How long to wait for Redis at the start. Default 60 s. */
   readonly redisWaitMs?: number;
+  /** Where large payloads lie besides Redis; they stay the caller's, to be closed after the queue. */
+  readonly blobs?: BlobPlaces;
   readonly onWaiting?: (reason: string) => void;
   /** Told of connection errors, which heal by themselves. */
   readonly onError?: (error: Error) => void;
+}
+
+interface QueueParts {
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly blobs: BlobPlaces | undefined;
+  readonly onError: (error: Error) => void;
 }
 
 export interface Submitted {
@@ -69,12 +79,12 @@ export class PredictionQueue {
   readonly #waits = new Set<PredictionWait>();
   #closing: Promise<void> | undefined;
 
-  private constructor(redis: Redis, subscriber: Redis, onError: (error: Error) => void) {
+  private constructor({ redis, subscriber, blobs, onError }: QueueParts) {
     this.#redis = redis;
     this.#subscriber = subscriber;
     const processId = `${hostname()}-${process.pid}-${ulid().toLowerCase()}`;
     this.#queues = new BullQueues(redis, onError);
-    const payloads = new PayloadStore(redis);
+    const payloads = new PayloadStore(redis, blobs);
     this.#reader = new JobReader(redis, payloads);
     this.#outbox = new WebhookOutbox(redis, this.#queues);
     this.#intake = new PredictionIntake({
@@ -109,7 +119,8 @@ export class PredictionQueue {
 
   /** @throws QuernError `REDIS_UNAVAILABLE` if Redis does not answer within `redisWaitMs` */
   static async open(options: PredictionQueueOptions): Promise<PredictionQueue> {
-    const { redisUrl: url, name, redisWaitMs: waitMs = 60_000, onError = () => {} } = options;
+    const { redisUrl: url, name, blobs, redisWaitMs: waitMs = 60_000 } = options;
+    const { onError = () => {} } = options;
     const shared = {
       url,
       waitMs,
@@ -120,7 +131,7 @@ export class PredictionQueue {
     let subscriber: Redis | undefined;
     try {
       subscriber = await connectRedis({ ...shared, role: 'subscriber', name: `${name}-sub` });
-      const queue = new PredictionQueue(redis, subscriber, onError);
+      const queue = new PredictionQueue({ redis, subscriber, blobs, onError });
       await queue.#hub.start();
       await queue.registry.start();
       await queue.#quarantine.start();

@@ -2,8 +2,9 @@ import { type Priority, QuernError } from '@quern/contract';
 import type { Job } from 'bullmq';
 import type { CancellationWatch } from './cancellation-watch.ts';
 import { type JobData, jobDataSchema } from './job-record.ts';
-import { inputKey, resultKey } from './keys.ts';
+import { resultKey } from './keys.ts';
 import { bullPriority } from './priority-scores.ts';
+import { referenceOfInput } from './stored-inputs.ts';
 
 /** A prediction that a worker has fetched and now owns. */
 export interface QueuedPrediction {
@@ -16,7 +17,7 @@ export interface QueuedPrediction {
   readonly attempt: number;
   /** Attempts that failed; returns to the queue do not count. */
   readonly failures: number;
-  /** The encoded input, or the key under which it lies. */
+  /** The encoded input, or where it lies; see `PayloadStore`. */
   readonly input: { readonly inline: Uint8Array } | { readonly key: string };
   /** Where a large result of this attempt goes. */
   readonly resultKey: string;
@@ -59,7 +60,9 @@ export function queuedPrediction(
     attempt: job.attemptsStarted,
     failures: job.attemptsMade,
     input:
-      input === undefined ? { key: inputKey(model, id) } : { inline: Buffer.from(input, 'base64') },
+      input === undefined
+        ? { key: referenceOfInput({ model, id, reference: parsed.data.inputKey }) }
+        : { inline: Buffer.from(input, 'base64') },
     resultKey: resultKey(model, id, job.attemptsStarted),
     cancellation,
   };

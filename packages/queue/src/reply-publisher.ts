@@ -3,8 +3,10 @@ import type { Redis } from 'ioredis';
 import { BullQueues } from './bull-queues.ts';
 import { viewOfJob } from './job-reader.ts';
 import type { JobView } from './job-record.ts';
-import { deadlinesKey, inputKey, replyChannel } from './keys.ts';
+import { deadlinesKey, replyChannel } from './keys.ts';
+import type { PayloadStore } from './payload-store.ts';
 import { type Reply, type ReplyMessage, replyOf } from './reply-messages.ts';
+import { removeInputs, type StoredInput } from './stored-inputs.ts';
 import { wants } from './webhooks/webhook-order.ts';
 import { WebhookOutbox } from './webhooks/webhook-outbox.ts';
 
@@ -14,9 +16,10 @@ import { WebhookOutbox } from './webhooks/webhook-outbox.ts';
  */
 export class ReplyPublisher {
   readonly #redis: Redis;
+  readonly #payloads: PayloadStore;
   readonly #onError: (error: Error) => void;
   readonly #pending = new Map<string, Reply[]>();
-  #spentInputs: string[] = [];
+  #spentInputs: StoredInput[] = [];
   /** Ended predictions that had a deadline, by model. */
   readonly #metDeadlines = new Map<string, string[]>();
   readonly #queues: BullQueues;
@@ -27,8 +30,9 @@ export class ReplyPublisher {
   #isFlushPlanned = false;
   #sent: Promise<unknown> = Promise.resolve();
 
-  constructor(redis: Redis, onError: (error: Error) => void) {
+  constructor(redis: Redis, payloads: PayloadStore, onError: (error: Error) => void) {
     this.#redis = redis;
+    this.#payloads = payloads;
     this.#onError = onError;
     this.#queues = new BullQueues(redis, onError);
     this.#outbox = new WebhookOutbox(redis, this.#queues);
@@ -48,12 +52,12 @@ export class ReplyPublisher {
     const view = viewOfJob(job, false);
     const reply = view === undefined ? undefined : replyOf(view);
     if (view === undefined || reply === undefined) return;
-    const { model, input, replyTo, deadlineAtMs, webhook } = view.data;
+    const { model, input, inputKey, replyTo, deadlineAtMs, webhook } = view.data;
     if (webhook !== undefined) this.#ended.push(view);
     if (deadlineAtMs !== undefined) addTo(this.#metDeadlines, model, view.id);
     // Failed jobs keep their input, so that an operator can retry them.
     if (input === undefined && reply.result !== undefined) {
-      this.#spentInputs.push(inputKey(model, view.id));
+      this.#spentInputs.push({ model, id: view.id, reference: inputKey });
     }
     if (replyTo !== undefined) addTo(this.#pending, replyTo, reply);
     this.#planFlush();
@@ -73,7 +77,9 @@ export class ReplyPublisher {
       sent.push(this.#redis.publish(replyChannel(processId), JSON.stringify(message)));
     }
     this.#pending.clear();
-    if (this.#spentInputs.length > 0) sent.push(this.#redis.unlink(...this.#spentInputs));
+    if (this.#spentInputs.length > 0) {
+      sent.push(removeInputs(this.#redis, this.#payloads, this.#spentInputs));
+    }
     this.#spentInputs = [];
     for (const [model, ids] of this.#metDeadlines) {
       sent.push(this.#redis.zrem(deadlinesKey(model), ...ids));

@@ -23,7 +23,7 @@ export {
 export { modelFingerprint } from './repository/model-fingerprint.ts';
 export { formatProblem, type RepositoryProblem } from './repository/repository-problem.ts';
 export type { ModelVersion } from './repository/versions.ts';
-export type { PayloadStore, StoredResult } from './runner/payload-store.ts';
+export type { PayloadStore, ReadPayload, StoredResult } from './runner/payload-store.ts';
 export type { RunEvents } from './runner/pending-runs.ts';
 export type { RecyclePolicy, RecycleReason, RunnerVitals } from './runner/recycle-policy.ts';
 export type { RecycleEvent } from './runner/recycler.ts';

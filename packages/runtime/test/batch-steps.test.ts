@@ -25,6 +25,7 @@ function memoryStore(contents: Record<string, Uint8Array> = {}) {
     },
     write: async (items) => {
       for (const { key, bytes } of items) contents[key] = bytes;
+      return items.map(({ key }) => key);
     },
     close: async () => {},
   };

@@ -42,7 +42,9 @@ function anyOutcome({ id, resultKey }: RunnerEntry): fc.Arbitrary<RunnerOutcome>
   );
   return fc.oneof(
     anyBytes.map((inline) => ({ id, ok: true as const, result: { inline } })),
-    fc.nat().map((bytes) => ({ id, ok: true as const, result: { key: resultKey, bytes } })),
+    fc
+      .tuple(fc.nat(), fc.constantFrom(resultKey, `folder:${resultKey}`))
+      .map(([bytes, key]) => ({ id, ok: true as const, result: { key, bytes } })),
     error.map((error) => ({ id, ok: false as const, error })),
   );
 }
@@ -81,7 +83,7 @@ test('a result arrives as it was sent', () => {
     .chain((entries) => fc.tuple(fc.constant(entries), anyResult(entries)));
   fc.assert(
     fc.property(answered, ([entries, result]) => {
-      expect(unpackResult(cross(packResult(result)), entries)).toStrictEqual(result);
+      expect(unpackResult(cross(packResult(result, entries)), entries)).toStrictEqual(result);
     }),
   );
 });

@@ -31,6 +31,7 @@ function memoryStore(contents: Record<string, Uint8Array> = {}) {
     write: async (items) => {
       written.push(...items);
       for (const { key, bytes } of items) contents[key] = bytes;
+      return items.map(({ key }) => key);
     },
     close: async () => {},
   };

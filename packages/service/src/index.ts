@@ -1,3 +1,4 @@
+export { blobSettings } from './blob-settings.ts';
 export { Lifecycle } from './lifecycle.ts';
 export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
 export { assertGuarded, isLoopback } from './loopback.ts';

@@ -1,5 +1,6 @@
 import { egressSettings } from '@quern/egress';
 import {
+  blobSettings,
   integerText,
   listText,
   lockSettings,
@@ -16,6 +17,7 @@ const { redisUrl, redisWaitMs, logLevel, shutdownGraceMs } = sharedSettings;
 
 /** What the webhooks process reads from its environment. */
 export const webhooksSettings = {
+  ...blobSettings,
   redisUrl,
   redisWaitMs,
   logLevel,

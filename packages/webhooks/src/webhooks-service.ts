@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
+import { openBlobs } from '@quern/blobs';
 import { EgressClient, egressRules, type ResolveHost } from '@quern/egress';
 import {
   checkRedis,
@@ -8,6 +9,7 @@ import {
   DeliveryConsumer,
   GoneEndpoints,
   OutboxSweep,
+  PayloadStore,
   readDeliveryDepth,
   sharedWebhookSecret,
 } from '@quern/queue';
@@ -63,7 +65,9 @@ export async function startWebhooks(
     ...(resolveHost !== undefined && { resolveHost }),
   });
   lifecycle.defer('connections to receivers', () => egress.close());
-  const predictions = new DeliveredPredictions(redis, onError);
+  const blobs = openBlobs(settings);
+  lifecycle.defer('blob stores', () => blobs.close());
+  const predictions = new DeliveredPredictions(redis, new PayloadStore(redis, blobs), onError);
   lifecycle.defer('queues of predictions', () => predictions.close());
   const { payload, maxBodyBytes } = settings;
   const stopping = new AbortController();

@@ -6,6 +6,9 @@ import { RunnerFault } from '@quern/runtime';
 /** A prediction for a version that is not ready here goes back to the queue for this long. */
 export const NOT_READY_DELAY_MS = 500;
 
+/** A prediction whose payload cannot be read or written goes back to the queue for this long. */
+const STORE_AWAY_DELAY_MS = 2000;
+
 /**
  * What the queue is told of a prediction that has no result here.
  * @param error what its batch, or the batcher, ended it with
@@ -17,6 +20,10 @@ export function endingOf(error: unknown, { data }: QueuedPrediction, isStopping:
   // No model saw it, or its runner was ended for another's sake: another runner or worker may run it.
   if (error instanceof RunnerFault && (!error.started || error.code === 'SHUTTING_DOWN')) {
     return new ReturnToQueue(error.message, isStopping ? 0 : NOT_READY_DELAY_MS);
+  }
+  // The storage is away, as Redis may be: what was accepted waits for it.
+  if (error instanceof QuernError && error.code === 'BLOB_STORE_UNAVAILABLE') {
+    return new ReturnToQueue(error.message, isStopping ? 0 : STORE_AWAY_DELAY_MS);
   }
   if (isStopping && error instanceof QuernError && error.retryable) {
     return new ReturnToQueue(error.message);

@@ -9,7 +9,7 @@ import {
   Consumer,
   type ConsumerOptions,
   type JobResult,
-  PayloadStore,
+  type PayloadStore,
   type QueuedPrediction,
   ReturnToQueue,
 } from '@quern/queue';
@@ -29,6 +29,7 @@ export interface ModelServiceOptions {
   readonly workerId: string;
   readonly model: RepositoryModel;
   readonly redis: ConsumerOptions['redis'];
+  readonly payloads: PayloadStore;
   readonly runnerEnvironment: RunnerEnvironment;
   readonly placer: InstancePlacer;
   readonly lockDurationMs: number;
@@ -70,7 +71,7 @@ export class ModelService {
   constructor(options: ModelServiceOptions) {
     const { model, redis, workerId, logger } = options;
     this.#options = options;
-    const payloads = new PayloadStore(redis);
+    const { payloads } = options;
     const entry = runnerEntry(model, options.runnerEnvironment);
     const services = model.versions.map(
       (version) =>
@@ -93,6 +94,7 @@ export class ModelService {
     this.#versions = new Map(services.map((service) => [service.version, service]));
     this.#consumer = new Consumer({
       redis,
+      payloads,
       model: model.name,
       workerName: workerId,
       concurrency: this.#concurrency(),

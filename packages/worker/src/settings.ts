@@ -1,5 +1,6 @@
 import { egressSettings } from '@quern/egress';
 import {
+  blobSettings,
   flagText,
   integerText,
   lockSettings,
@@ -14,6 +15,7 @@ import { gpusText } from './gpu-devices.ts';
 /** What a worker reads from its environment. */
 export const workerSettings = {
   ...sharedSettings,
+  ...blobSettings,
   ...lockSettings,
   ...egressSettings,
   inputUrls: setting({

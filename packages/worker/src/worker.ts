@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import { realClock } from '@quern/batcher';
+import { openBlobs } from '@quern/blobs';
 import type { WorkerRecord } from '@quern/contract';
 import { EgressClient, egressRules } from '@quern/egress';
 import {
+  BlobSweeper,
   CancelListener,
   checkRedis,
   connectRedis,
@@ -65,9 +67,12 @@ export async function startWorker(
   lifecycle: Lifecycle,
 ): Promise<RunningWorker> {
   const onError = (error: Error): void => logger.warn(`Redis: ${error.message}`);
+  const onBlobError = (error: Error): void => logger.warn(`Blob stores: ${error.message}`);
   const scan = await loadRepository(settings.models);
   logProblems(scan, settings.models, logger);
 
+  const blobs = openBlobs(settings);
+  lifecycle.defer('blob stores', () => blobs.close());
   const connection = {
     url: settings.redisUrl,
     waitMs: settings.redisWaitMs,
@@ -128,7 +133,7 @@ export async function startWorker(
   const egress = settings.inputUrls
     ? new EgressClient({ rules: egressRules(settings) })
     : undefined;
-  const payloads = new PayloadStore(redis);
+  const payloads = new PayloadStore(redis, blobs);
   const fetcher = new InputFetcher({
     egress,
     payloads,
@@ -144,7 +149,8 @@ export async function startWorker(
         model,
         redis,
         placer,
-        runnerEnvironment: { redisUrl: settings.redisUrl, inherited: env },
+        payloads,
+        runnerEnvironment: { redisUrl: settings.redisUrl, blobs: settings, inherited: env },
         lockDurationMs: settings.lockDurationMs,
         stalledIntervalMs: settings.stalledIntervalMs,
         meterOf: (version) => meters.of(model.name, version),
@@ -171,12 +177,15 @@ export async function startWorker(
   lifecycle.defer('wishes', () => wishes.close());
 
   const queues = new KeptQueues(redis, () => slots.models());
-  const housekeeping = new Housekeeping({ redis, queues: () => queues.all(), onError });
+  const housekeeping = new Housekeeping({ redis, payloads, queues: () => queues.all(), onError });
   lifecycle.defer('housekeeping', async () => {
     await housekeeping.close();
     await queues.close();
   });
   housekeeping.start();
+  const blobSweeper = new BlobSweeper({ redis, blobs, onError: onBlobError });
+  lifecycle.defer('the sweep of blob stores', () => blobSweeper.close());
+  blobSweeper.start();
 
   const sweeper = new ExpirySweeper({
     redis,

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { BullQueues } from '../bull-queues.ts';
 import { JobReader } from '../job-reader.ts';
 import { predictionFromJob } from '../job-record.ts';
-import { PayloadStore } from '../payload-store.ts';
+import type { PayloadStore } from '../payload-store.ts';
 import type { DeliveryData } from './delivery-record.ts';
 
 /** A prediction as it is when a delivery tells of its end. */
@@ -18,9 +18,10 @@ export class DeliveredPredictions {
   readonly #queues: BullQueues;
   readonly #reader: JobReader;
 
-  constructor(redis: Redis, onError: (error: Error) => void) {
+  /** @param payloads where outputs lie */
+  constructor(redis: Redis, payloads: PayloadStore, onError: (error: Error) => void) {
     this.#queues = new BullQueues(redis, onError);
-    this.#reader = new JobReader(redis, new PayloadStore(redis));
+    this.#reader = new JobReader(redis, payloads);
   }
 
   /**

@@ -4,7 +4,7 @@ import { serveRunner } from '../runner/serve-runner.ts';
 serveRunner({
   payloads: {
     read: async (keys) => keys.map(() => null),
-    write: async () => {},
+    write: async (items) => items.map(({ key }) => key),
     close: async () => {},
   },
 });

@@ -46,11 +46,11 @@ export async function assembleParts(
     const bytes = encodeTensors(joinParts(parts.map(decodeTensors), signature));
     const joinedAtMs = performance.now();
     const isSmall = bytes.byteLength <= (batch.inlineResultBytes ?? DEFAULT_INLINE_RESULT_BYTES);
-    if (!isSmall) await payloads.write([{ key, bytes, temporary: false }]);
+    const [stored = key] = isSmall ? [] : await payloads.write([{ key, bytes, temporary: false }]);
     const outcome: RunnerOutcome = {
       id,
       ok: true,
-      result: isSmall ? { inline: bytes } : { key, bytes: bytes.byteLength },
+      result: isSmall ? { inline: bytes } : { key: stored, bytes: bytes.byteLength },
     };
     return {
       ...times,
@@ -74,6 +74,7 @@ async function readParts(
   let next = 0;
   return parts.map((part) => {
     const bytes = 'key' in part ? stored[next++] : part.inline;
+    if (bytes instanceof QuernError) throw bytes;
     if (bytes === null || bytes === undefined) {
       throw new QuernError(
         'PAYLOAD_MISSING',

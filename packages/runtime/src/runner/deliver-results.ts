@@ -39,10 +39,13 @@ export async function deliverResults(
       outcomes.set(id, { id, ok: true, result: { inline: result } });
     }
   }
-  const storeError = await storeResults(large, payloads);
-  for (const { id, key, bytes } of large) {
-    const stored: RunnerOutcome = { id, ok: true, result: { key, bytes: bytes.byteLength } };
-    outcomes.set(id, storeError === undefined ? stored : { id, ok: false, error: storeError });
+  const stored = await storeResults(large, payloads);
+  for (const [index, { id, key, bytes }] of large.entries()) {
+    if ('code' in stored) outcomes.set(id, { id, ok: false, error: stored });
+    else {
+      const result = { key: stored[index] ?? key, bytes: bytes.byteLength };
+      outcomes.set(id, { id, ok: true, result });
+    }
   }
   return batch.entries.flatMap(({ id }) => outcomes.get(id) ?? []);
 }
@@ -53,14 +56,14 @@ function inlineLimit({ rowRange, rows }: RunnerEntry, limitBytes: number): numbe
   return Math.min(limitBytes, (INLINE_PARTS * limitBytes * rows) / rowRange.of);
 }
 
+/** Where each result lies, or why none can be read. */
 async function storeResults(
   items: readonly StoredResult[],
   payloads: PayloadStore,
-): Promise<EntryError | undefined> {
-  if (items.length === 0) return undefined;
+): Promise<readonly string[] | EntryError> {
+  if (items.length === 0) return [];
   try {
-    await payloads.write([...items]);
-    return undefined;
+    return await payloads.write([...items]);
   } catch (error) {
     return entryError(error);
   }

@@ -44,6 +44,8 @@ export interface PackedResult extends Omit<RunnerBatchResult, 'outcomes'> {
 
 interface StoredResult {
   readonly storedBytes: number;
+  /** Where it lies, if that is not the key of its entry. */
+  readonly storedKey?: string;
 }
 
 export function packBatch({ entries, ...head }: RunnerBatch): PackedBatch {
@@ -92,11 +94,18 @@ export function unpackBatch(packed: PackedBatch): RunnerBatch {
   return { ...head, entries };
 }
 
-export function packResult({ outcomes, ...times }: RunnerBatchResult): PackedResult {
+/** @param entries those of the batch */
+export function packResult(
+  { outcomes, ...times }: RunnerBatchResult,
+  entries: readonly RunnerEntry[],
+): PackedResult {
   const inline: Uint8Array[] = [];
-  const results = outcomes.map((outcome) => {
+  const results = outcomes.map((outcome, index) => {
     if (!outcome.ok) return outcome.error;
-    if ('key' in outcome.result) return { storedBytes: outcome.result.bytes };
+    if ('key' in outcome.result) {
+      const { key, bytes } = outcome.result;
+      return { storedBytes: bytes, ...(key !== entries[index]?.resultKey && { storedKey: key }) };
+    }
     inline.push(outcome.result.inline);
     return outcome.result.inline.byteLength;
   });
@@ -116,7 +125,11 @@ export function unpackResult(
     const result = results[index] ?? 0;
     if (typeof result === 'number') return { id, ok: true, result: { inline: take(result) } };
     if ('code' in result) return { id, ok: false, error: result };
-    return { id, ok: true, result: { key: resultKey, bytes: result.storedBytes } };
+    return {
+      id,
+      ok: true,
+      result: { key: result.storedKey ?? resultKey, bytes: result.storedBytes },
+    };
   });
   return { ...times, outcomes };
 }

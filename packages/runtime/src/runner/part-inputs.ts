@@ -1,3 +1,4 @@
+import { QuernError } from '@quern/contract';
 import type { DecodedEntry } from '../session/decoded-entry.ts';
 import type { PayloadStore } from './payload-store.ts';
 
@@ -29,7 +30,7 @@ export class PartInputs {
   readonly #keepMs: number;
   /** By key, the one used longest ago first. */
   readonly #kept = new Map<string, PartInput>();
-  readonly #reading = new Map<string, Promise<PartInput | undefined>>();
+  readonly #reading = new Map<string, Promise<PartInput | QuernError | undefined>>();
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,10 +45,10 @@ export class PartInputs {
   }
 
   /**
-   * The payload under a key; undefined if there is none. One that is being read is not read again.
+   * The payload under a key, or why it cannot be read; undefined if there is none. One that is being read is not read again.
    * @throws whatever the payload store rejects with
    */
-  async read(key: string, payloads: PayloadStore): Promise<PartInput | undefined> {
+  async read(key: string, payloads: PayloadStore): Promise<PartInput | QuernError | undefined> {
     const kept = this.#use(key);
     if (kept !== undefined) return kept;
     const reading = this.#reading.get(key) ?? this.#read(key, payloads);
@@ -63,10 +64,11 @@ export class PartInputs {
     this.#bytes = 0;
   }
 
-  async #read(key: string, payloads: PayloadStore): Promise<PartInput | undefined> {
+  async #read(key: string, payloads: PayloadStore): Promise<PartInput | QuernError | undefined> {
     try {
       const [message] = await payloads.read([key]);
       if (message === null || message === undefined) return undefined;
+      if (message instanceof QuernError) return message;
       this.#kept.set(key, new PartInput(message));
       this.#bytes += message.byteLength;
       this.#makeRoom(key);

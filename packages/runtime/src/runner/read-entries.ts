@@ -2,7 +2,7 @@ import { type ModelSignature, QuernError, toQuernError } from '@quern/contract';
 import { EntryDecoder } from '../session/collate.ts';
 import type { DecodedEntry } from '../session/decoded-entry.ts';
 import { PartInput, type PartInputs } from './part-inputs.ts';
-import type { PayloadStore } from './payload-store.ts';
+import type { PayloadStore, ReadPayload } from './payload-store.ts';
 import { sliceEntry } from './row-range.ts';
 import type { EntryError, RunnerBatch, RunnerEntry } from './runner-batch.ts';
 
@@ -52,12 +52,14 @@ export function entryError(error: unknown): EntryError {
   return { code, message, retryable };
 }
 
+type FoundPayload = ReadPayload | PartInput;
+
 /** The payload of each entry; null if it is gone. */
 async function readPayloads(
   entries: readonly RunnerEntry[],
   payloads: PayloadStore,
   partInputs: PartInputs,
-): Promise<(Uint8Array | PartInput | null)[]> {
+): Promise<FoundPayload[]> {
   const keys = [...new Set(entries.filter((entry) => !isPart(entry)).flatMap(keysOf))];
   const partKeys = [...new Set(entries.filter(isPart).flatMap(keysOf))];
   const [read, ...parts] = await Promise.all([
@@ -81,10 +83,10 @@ function keysOf({ input }: RunnerEntry): string[] {
   return 'key' in input ? [input.key] : [];
 }
 
-/** @throws QuernError `PAYLOAD_MISSING` or `INVALID_INPUT` */
+/** @throws QuernError `PAYLOAD_MISSING` or `INVALID_INPUT`, or why its payload cannot be read */
 function decodeInputs(
   entry: RunnerEntry,
-  payload: Uint8Array | PartInput | null,
+  payload: FoundPayload,
   decoder: EntryDecoder,
   signature: ModelSignature,
 ): DecodedEntry {
@@ -97,9 +99,10 @@ function decodeInputs(
 
 function assertAnswerable(
   entry: RunnerEntry,
-  payload: Uint8Array | PartInput | null,
+  payload: FoundPayload,
   signature: ModelSignature,
 ): asserts payload is Uint8Array | PartInput {
+  if (payload instanceof QuernError) throw payload;
   if (payload === null) {
     const key = 'key' in entry.input ? entry.input.key : 'inline';
     throw new QuernError(

@@ -80,7 +80,7 @@ class RunnerServer {
     const progress = { started: false };
     try {
       const result = await this.#runBatch(sequence, batch, progress);
-      send({ kind: 'ran', sequence, result: packResult(result) });
+      send({ kind: 'ran', sequence, result: packResult(result, batch.entries) });
     } catch (error) {
       const fault = batchError(error);
       // Only what will pass may be tried again for nothing; a bug would come back for ever.

@@ -12,7 +12,7 @@ import type { LoadedSession } from '../../src/session/load-session.ts';
 
 const NO_STORE = {
   read: async (keys: readonly string[]) => keys.map(() => null),
-  write: async () => {},
+  write: async () => [],
   close: async () => {},
 };
 
