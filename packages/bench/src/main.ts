@@ -7,6 +7,7 @@ import { type Figure, formatTable } from './report.ts';
 import { batchingSuite } from './suites/batching.ts';
 import { drainSuite } from './suites/drain.ts';
 import { eventLoopSuite } from './suites/event-loop.ts';
+import { payloadsSuite } from './suites/payloads.ts';
 import { peersSuite } from './suites/peers.ts';
 import { simulatorSuite } from './suites/simulator.ts';
 import type { Suite } from './suites/suite.ts';
@@ -17,6 +18,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   drain: drainSuite,
   batching: batchingSuite,
   'event-loop': eventLoopSuite,
+  payloads: payloadsSuite,
   peers: peersSuite,
   simulator: simulatorSuite,
 };

@@ -1,11 +1,19 @@
 import express from 'express';
 
 /**
- * The limit for synchronous predictions: an Express server that reads the same JSON body and writes
+ * The limit for synchronous predictions: an Express server that reads the same body and writes
  * an answer of the same size, with no queue behind it.
  */
 const app = express();
 app.disable('x-powered-by');
+// Bodies in binary form: nothing but collected.
+app.post(
+  '/v2/models/:model/infer',
+  express.raw({ type: () => true, limit: '32mb' }),
+  (request, response) => {
+    response.json({ bytes: (request.body as Buffer).byteLength });
+  },
+);
 app.use(express.json({ limit: '32mb' }));
 app.post('/v1/models/:model/predictions', (request, response) => {
   const rows = (request.body as { input: { image: unknown[] } }).input.image.length;

@@ -2,7 +2,9 @@ import autocannon from 'autocannon';
 
 export interface HttpLoad {
   readonly url: string;
-  readonly body: string;
+  readonly body: string | Buffer;
+  /** Beside or in place of `Content-Type: application/json` and `Prefer: wait`. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly callers: number;
   readonly seconds: number;
 }
@@ -20,7 +22,7 @@ export async function httpLoad(load: HttpLoad): Promise<HttpLoadResult> {
   const result = await autocannon({
     url: load.url,
     method: 'POST',
-    headers: { 'content-type': 'application/json', prefer: 'wait' },
+    headers: { 'content-type': 'application/json', prefer: 'wait', ...load.headers },
     body: load.body,
     connections: load.callers,
     duration: load.seconds,

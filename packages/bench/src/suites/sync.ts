@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { EXAMPLE_MODELS, freePort, TestProcess } from '@quern/testkit';
+import { EXAMPLE_MODELS } from '@quern/testkit';
 import { requestsPerSecond } from '../load/http-load.ts';
 import type { Figure } from '../report.ts';
 import { pairedRatios, percentile, summarise } from '../summary.ts';
+import { startBareExpress } from './bare-express.ts';
 import { withBenchStack } from './bench-stack.ts';
 import type { Suite } from './suite.ts';
 
@@ -55,18 +55,6 @@ export const syncSuite: Suite = async ({ quick, log }) => {
     return figures;
   });
 };
-
-async function startBareExpress(): Promise<{ process: TestProcess; url: string }> {
-  const port = await freePort();
-  const bare = new TestProcess({
-    name: 'bare Express',
-    command: process.execPath,
-    args: [fileURLToPath(new URL('../limits/bare-express-main.js', import.meta.url))],
-    env: { BENCH_PORT: String(port), NODE_ENV: 'production' },
-  });
-  await bare.line(/listening/);
-  return { process: bare, url: `http://127.0.0.1:${port}` };
-}
 
 interface SyncAnswer {
   readonly metrics: { readonly inference_time_ms: number };
