@@ -1,3 +1,4 @@
+import type { Bulk } from '@quern/bulk';
 import type { EgressRules } from '@quern/egress';
 import type { PredictionQueue } from '@quern/queue';
 import type { Logger, Registry } from '@quern/service';
@@ -6,6 +7,7 @@ import helmet from 'helmet';
 import { logAccess } from './access-log.ts';
 import { ApiMetrics } from './api-metrics.ts';
 import { authenticate } from './authentication.ts';
+import { fileRoutes } from './bulk/file-routes.ts';
 import { crossOrigin } from './cross-origin.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { answerErrors, pathNotFound } from './error-responses.ts';
@@ -24,6 +26,8 @@ import { endWith } from './whole-body.ts';
 
 export interface AppDeps {
   readonly queue: PredictionQueue;
+  /** Files. */
+  readonly bulk: Bulk;
   readonly logger: Logger;
   readonly registry: Registry;
   /** Empty: no key is asked for. */
@@ -82,6 +86,7 @@ export function buildApp(deps: AppDeps): Express {
     ...quarantineRoutes(routeDeps),
     ...statisticsRoutes(routeDeps),
     ...webhookRoutes(routeDeps),
+    ...fileRoutes({ ...deps, corsOrigins: deps.corsOrigins ?? [] }),
     ...protocolRoutes(routeDeps),
     ...repositoryRoutes(routeDeps),
     ...docsRoutes(),

@@ -12,7 +12,7 @@ const REMEMBERED_SECONDS = 600;
 export function crossOrigin(origins: readonly string[]): RequestHandler {
   return cors({
     origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'HEAD', 'POST', 'PUT'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     exposedHeaders: ['Location', 'Preference-Applied', 'Retry-After', 'X-Request-Id'],
     maxAge: REMEMBERED_SECONDS,
   });

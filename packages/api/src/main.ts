@@ -3,7 +3,7 @@ import { egressRules } from '@quern/egress';
 import { checkRedis, PredictionQueue, withoutPassword } from '@quern/queue';
 import { assertGuarded, createMetricsRegistry, runService } from '@quern/service';
 import { startApiServer } from './server.ts';
-import { apiSettings } from './settings.ts';
+import { apiSettings, bulkLimitsFrom } from './settings.ts';
 
 const NAME = 'api';
 
@@ -35,6 +35,7 @@ await runService({
     const server = await startApiServer({
       ...settings,
       egressRules: egressRules(settings),
+      bulkLimits: bulkLimitsFrom(settings),
       queue,
       logger,
       registry,

@@ -1,5 +1,6 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { registerFilePaths } from './bulk/openapi-file-paths.ts';
 import { registerQuarantinePaths } from './openapi-quarantine-paths.ts';
 import { registerRepositoryPaths } from './openapi-repository-paths.ts';
 import { jsonResponse, v1Errors } from './openapi-responses.ts';
@@ -31,6 +32,7 @@ export function openApiDocument(version: string): OpenApiDocument {
   registerV1Paths(registry);
   registerQuarantinePaths(registry);
   registerWebhookPaths(registry);
+  registerFilePaths(registry);
   registerV2Paths(registry);
   registerRepositoryPaths(registry);
   registerOwnPaths(registry);

@@ -30,6 +30,8 @@ export const FAULTS = {
   prediction: [...REDIS, 'PREDICTION_NOT_FOUND'],
   delivery: [...REDIS, 'DELIVERY_NOT_FOUND'],
   body: BODY,
+  file: [...REDIS, 'FILE_NOT_FOUND'],
+  upload: [...REDIS, 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'STORAGE_FULL'],
   model: MODEL,
   modelBody: [...BODY, ...MODEL],
   repositoryIndex: [...BODY, ...REDIS],

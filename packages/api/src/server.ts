@@ -1,10 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { createServer, type ServerOptions as HttpServerOptions, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { Bulk, type BulkLimits } from '@quern/bulk';
 import { assertGuarded, closeServer, listen } from '@quern/service';
 import { type AppDeps, buildApp } from './app.ts';
 
-export interface ServerOptions extends Omit<AppDeps, 'stopping'> {
+export interface ServerOptions extends Omit<AppDeps, 'stopping' | 'bulk'> {
+  readonly bulkLimits: BulkLimits;
   readonly host: string;
   /** 0 for a free one. */
   readonly port: number;
@@ -38,7 +40,8 @@ export async function startApiServer(options: ServerOptions): Promise<ApiServer>
   const stopping = new AbortController();
   // Every wait listens to it.
   setMaxListeners(0, stopping.signal);
-  const app = buildApp({ ...options, stopping: stopping.signal });
+  const bulk = openBulk(options);
+  const app = buildApp({ ...options, bulk, stopping: stopping.signal });
   const server = createServer(connectionOptions(options), (request, response) => {
     // The connections of a stopping server end with their current answer.
     if (stopping.signal.aborted) response.setHeader('Connection', 'close');
@@ -46,17 +49,35 @@ export async function startApiServer(options: ServerOptions): Promise<ApiServer>
   });
   server.on('clientError', answerClientError);
   const { host } = options;
-  const port = await listen(server, { host, port: options.port, portVariable: 'QUERN_API_PORT' });
+  let port: number;
+  try {
+    port = await listen(server, { host, port: options.port, portVariable: 'QUERN_API_PORT' });
+  } catch (error) {
+    await bulk.close();
+    throw error;
+  }
   let closing: Promise<void> | undefined;
   return {
     port,
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     close: () => {
       stopping.abort();
-      closing ??= closeWithin(server, options.shutdownGraceMs);
+      closing ??= closeAll(bulk, server, options.shutdownGraceMs);
       return closing;
     },
   };
+}
+
+function openBulk({ queue, logger, bulkLimits }: ServerOptions): Bulk {
+  return new Bulk({
+    redis: queue.redis,
+    limits: bulkLimits,
+    onError: (error) => logger.warn({ err: error }, 'Files'),
+  });
+}
+
+async function closeAll(bulk: Bulk, server: Server, graceMs: number): Promise<void> {
+  await Promise.all([bulk.close(), closeWithin(server, graceMs)]);
 }
 
 function connectionOptions({ requestTimeoutMs }: ServerOptions): HttpServerOptions {

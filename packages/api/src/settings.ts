@@ -1,3 +1,4 @@
+import type { BulkLimits } from '@quern/bulk';
 import { egressSettings } from '@quern/egress';
 import {
   blobSettings,
@@ -50,6 +51,24 @@ export const apiSettings = {
     meaning:
       'How long a `/v2` infer request waits for its result, and a request to load or unload a model for the workers.',
   }),
+  maxFileBytes: setting({
+    variable: 'QUERN_MAX_FILE_BYTES',
+    schema: integerText(1024, 1_073_741_824),
+    fallback: 209_715_200,
+    meaning: 'Largest file that may be uploaded, in bytes.',
+  }),
+  filesTotalBytes: setting({
+    variable: 'QUERN_FILES_TOTAL_BYTES',
+    schema: integerText(1024, 1_099_511_627_776),
+    fallback: 1_073_741_824,
+    meaning: 'Most that all files may take together in Redis, in bytes.',
+  }),
+  fileRetentionSeconds: setting({
+    variable: 'QUERN_FILE_RETENTION_SECONDS',
+    schema: integerText(3600, 2_592_000),
+    fallback: 604_800,
+    meaning: 'How long a file is kept unless its upload says otherwise.',
+  }),
   cancelOnHangUp: setting({
     variable: 'QUERN_CANCEL_ON_HANG_UP',
     schema: flagText(),
@@ -79,3 +98,13 @@ export const apiSettings = {
     meaning: 'Comma-separated origins whose pages may call the API from a browser; `*` for any.',
   }),
 } as const;
+
+/** What the settings say of files and batches, in the package's terms. */
+export function bulkLimitsFrom(settings: {
+  readonly maxFileBytes: number;
+  readonly filesTotalBytes: number;
+  readonly fileRetentionSeconds: number;
+}): BulkLimits {
+  const { maxFileBytes, filesTotalBytes: totalBytes, fileRetentionSeconds } = settings;
+  return { maxFileBytes, totalBytes, retentionMs: fileRetentionSeconds * 1000 };
+}

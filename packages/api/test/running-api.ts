@@ -1,3 +1,4 @@
+import type { BulkLimits } from '@quern/bulk';
 import type { ServedModel } from '@quern/contract';
 import { connectRedis, PredictionQueue, RegistryPublisher } from '@quern/queue';
 import { createLogger, createMetricsRegistry } from '@quern/service';
@@ -21,7 +22,7 @@ export interface Answer {
 }
 
 export interface Call {
-  /** Sent as JSON unless it is a string or bytes. */
+  /** Sent as JSON unless it is a string, bytes or a form. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -37,7 +38,14 @@ export interface RunningApiOptions {
   readonly corsOrigins?: readonly string[];
   readonly webhookSecrets?: readonly string[];
   readonly models?: readonly ServedModel[];
+  readonly bulkLimits?: Partial<BulkLimits>;
 }
+
+const BULK_LIMITS: BulkLimits = {
+  maxFileBytes: 4_000_000,
+  totalBytes: 16_000_000,
+  retentionMs: 3_600_000,
+};
 
 /** The API on a port of its own over a Redis of its own, with models that no worker serves yet. */
 export class RunningApi {
@@ -88,6 +96,7 @@ export class RunningApi {
       adminKeys: options.adminKeys,
       webhookSecrets: options.webhookSecrets,
       bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
+      bulkLimits: { ...BULK_LIMITS, ...options.bulkLimits },
       syncWaitMs: options.syncWaitMs ?? 10_000,
       requestTimeoutMs: 120_000,
       publicUrl: options.publicUrl,
@@ -101,16 +110,21 @@ export class RunningApi {
   /** Sends a request; the answer must be as `/openapi.json` describes it. */
   async call(method: string, path: string, call: Call = {}): Promise<Answer> {
     const { body, headers = {}, signal } = call;
+    const isForm = body instanceof FormData;
     const isRaw = typeof body === 'string' || body instanceof Uint8Array || body === undefined;
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      // A form says its own type, with the boundary in it.
+      headers: {
+        ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
+        ...headers,
+      },
       redirect: 'manual',
-      ...(body !== undefined && { body: isRaw ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body: isForm || isRaw ? body : JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),
     });
     const text = await response.text();
-    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+    const isJson = /^application\/json(;|$)/.test(response.headers.get('content-type') ?? '');
     const json: unknown = isJson && text !== '' ? JSON.parse(text) : undefined;
     assertConforms(this.document, { method, path, status: response.status, json });
     return { status: response.status, headers: response.headers, text, json };

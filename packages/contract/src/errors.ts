@@ -49,6 +49,11 @@ const CATALOGUE = {
     retryable: false,
     meaning: 'No such delivery of a webhook, or its retention has ended.',
   },
+  FILE_NOT_FOUND: {
+    httpStatus: 404,
+    retryable: false,
+    meaning: 'No such file, or its time is over.',
+  },
   METHOD_NOT_ALLOWED: {
     httpStatus: 405,
     retryable: false,
@@ -65,6 +70,11 @@ const CATALOGUE = {
     meaning: 'A URL leads to an address that is not public and not allowed.',
   },
   PAYLOAD_TOO_LARGE: { httpStatus: 413, retryable: false, meaning: 'The body is over the limit.' },
+  RANGE_NOT_SATISFIABLE: {
+    httpStatus: 416,
+    retryable: false,
+    meaning: 'The range of bytes lies beyond the end of the file.',
+  },
   UNSUPPORTED_MEDIA_TYPE: {
     httpStatus: 415,
     retryable: false,
@@ -151,6 +161,11 @@ const CATALOGUE = {
     httpStatus: 503,
     retryable: true,
     meaning: 'The storage for large payloads (a folder or S3) fails.',
+  },
+  STORAGE_FULL: {
+    httpStatus: 507,
+    retryable: true,
+    meaning: 'Files take as much room, or are as many, as they may.',
   },
   REDIS_UNAVAILABLE: { httpStatus: 503, retryable: true, meaning: 'Redis cannot be reached.' },
   SHUTTING_DOWN: { httpStatus: 503, retryable: true, meaning: 'The process is stopping.' },
