@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { blobInputsKey, bullKey, inputKey, predictionIndexKey, reservationKey } from './keys.ts';
 import type { PayloadStore } from './payload-store.ts';
-import { reservationStart } from './reservation.ts';
+import { reservationStart, YOUNG_RESERVATION_MS } from './reservation.ts';
 
 const STEP = 500;
 /** Steps of one walk in which fewer than half were gone: the rest is for the next walk. */
@@ -13,18 +13,24 @@ const MIN_AGE_MS = 60_000;
 
 /**
  * Forgets what remains of jobs that are gone, each in one step: somebody may make a new prediction
- * under the same id just then.
+ * under the same id just then. Whoever does so has a young reservation, and may have written the input
+ * already: then nothing is touched.
  *
  * KEYS: index, hash of inputs in blob stores, then of each prediction its job, input and reservation.
- * ARGV: ids, and how reservations for this model begin (the id may stand for a prediction of another one
- * by now). Returns how many were forgotten, and which blobs are theirs.
+ * ARGV: ids, how reservations for this model begin (the id may stand for a prediction of another one
+ * by now), and when a young one was made at the earliest. Returns how many were forgotten, and which
+ * blobs are theirs.
  */
 const FORGET_GONE = `
 local forgotten = 0
 local blobs = {}
-local ours = ARGV[#ARGV]
-for i = 1, #ARGV - 1 do
-  if redis.call('EXISTS', KEYS[3 * i]) == 0 then
+local ours = ARGV[#ARGV - 1]
+local youngSince = tonumber(ARGV[#ARGV])
+for i = 1, #ARGV - 2 do
+  local reservation = redis.call('GET', KEYS[3 * i + 2])
+  local isOurs = reservation and string.sub(reservation, 1, #ours) == ours
+  local isYoung = isOurs and (cjson.decode(reservation).createdAtMs or 0) >= youngSince
+  if not isYoung and redis.call('EXISTS', KEYS[3 * i]) == 0 then
     redis.call('ZREM', KEYS[1], ARGV[i])
     redis.call('UNLINK', KEYS[3 * i + 1])
     local blob = redis.call('HGET', KEYS[2], ARGV[i])
@@ -32,10 +38,7 @@ for i = 1, #ARGV - 1 do
       redis.call('HDEL', KEYS[2], ARGV[i])
       blobs[#blobs + 1] = blob
     end
-    local reservation = redis.call('GET', KEYS[3 * i + 2])
-    if reservation and string.sub(reservation, 1, #ours) == ours then
-      redis.call('UNLINK', KEYS[3 * i + 2])
-    end
+    if isOurs then redis.call('UNLINK', KEYS[3 * i + 2]) end
     forgotten = forgotten + 1
   end
 end
@@ -90,6 +93,7 @@ async function forgetGone(
     ...keys,
     ...ids,
     reservationStart(model),
+    Date.now() - YOUNG_RESERVATION_MS,
   );
   const [forgotten, blobs] = forgottenSchema.parse(answer);
   return { forgotten, blobs };

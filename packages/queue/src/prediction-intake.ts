@@ -41,9 +41,10 @@ export class PredictionIntake {
   async accept(submission: Submission, id: string): Promise<Accepted> {
     const { redis, payloads, processId, outbox } = this.#parts;
     // A reservation may stand without a job if its maker died just then: the job is added either way.
-    const isOurs = !isIdentified(submission) || (await reserveId(redis, submission));
+    const { isOurs, createdAtMs } = isIdentified(submission)
+      ? await reserveId(redis, submission)
+      : { isOurs: true, createdAtMs: Date.now() };
     const { name } = submission.target.model;
-    const createdAtMs = Date.now();
     const { data, payload } = jobDataFor(submission, createdAtMs, processId);
     const { byteLength } = payload;
     const reference = referenceForInput(payloads, { model: name, id }, { byteLength, createdAtMs });

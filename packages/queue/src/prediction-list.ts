@@ -28,14 +28,14 @@ interface IndexEntry {
 const MAX_SCANNED = 1000;
 const SCAN_STEP = 100;
 
-/** Puts a new prediction on its model's list. */
+/** Puts a new prediction on its model's list, also where an earlier one under the same id still stands. */
 export function indexPrediction(
   redis: Redis,
   model: string,
   id: string,
   createdAtMs: number,
 ): Promise<unknown> {
-  return redis.zadd(predictionIndexKey(model), 'NX', createdAtMs, id);
+  return redis.zadd(predictionIndexKey(model), createdAtMs, id);
 }
 
 /** Reads one prediction; undefined if its retention has ended. */

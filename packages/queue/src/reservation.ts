@@ -37,7 +37,12 @@ function randomFraction(): number {
   return byte / 256;
 }
 
-const reservationSchema = z.object({ model: z.string(), fingerprint: z.string() });
+const reservationSchema = z.object({
+  model: z.string(),
+  fingerprint: z.string(),
+  /** When what it stands for was made; absent in one of an earlier release, which is old. */
+  createdAtMs: z.number().optional(),
+});
 type Reservation = z.infer<typeof reservationSchema>;
 
 /** How every reservation for a model begins, as it lies in Redis. */
@@ -80,32 +85,65 @@ export async function isReserved(redis: Redis, submission: IdentifiedSubmission)
   return true;
 }
 
+/** A reservation younger than this may be just before its job. */
+export const YOUNG_RESERVATION_MS = 60_000;
+
+export interface ReservedId {
+  /** True if this call made the reservation, false if another one is about to add the same job. */
+  readonly isOurs: boolean;
+  /** The same for all that submit it at a time, so that it has one place on the list and one deadline. */
+  readonly createdAtMs: number;
+}
+
 /**
- * Reserves an id for a submission.
- * @returns true if this call made the reservation, false if the same one stood already
+ * Makes a reservation unless there is one. One of the same content that is old is made anew: whoever
+ * reserves looks for the job first, so what it stood for is gone.
+ *
+ * KEYS: reservation. ARGV: its text, fingerprint, time to live in ms, when a young one was made at the
+ * earliest. Returns the one that stands already, or nil.
+ */
+const RESERVE = `
+local text = redis.call('GET', KEYS[1])
+if text then
+  local existing = cjson.decode(text)
+  local isOld = (existing.createdAtMs or 0) < tonumber(ARGV[4])
+  if existing.fingerprint ~= ARGV[2] or not isOld then return text end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+return false
+`;
+
+/**
+ * Reserves an id for a submission that has no job yet.
  * @throws QuernError `CONFLICT` if the id stands for other content
  */
-export async function reserveId(redis: Redis, submission: IdentifiedSubmission): Promise<boolean> {
+export async function reserveId(
+  redis: Redis,
+  submission: IdentifiedSubmission,
+): Promise<ReservedId> {
   const { id, target } = submission;
+  const createdAtMs = Date.now();
   const wanted: Reservation = {
     model: target.model.name,
     fingerprint: fingerprint(submission),
+    createdAtMs,
   };
   // It must outlive the prediction: the longest wait in the queue, and the retention after that.
   const { succeeded, failed } = target.model.queue.retention;
   const ttlMs = INPUT_TTL_MS + Math.max(succeeded.ageSeconds, failed.ageSeconds) * 1000;
-  for (;;) {
-    const made = await redis.set(
-      reservationKey(id),
-      JSON.stringify(wanted),
-      'PX',
-      Math.min(ttlMs, Number.MAX_SAFE_INTEGER),
-      'NX',
-    );
-    if (made === 'OK') return true;
-    // If it ended between the two commands, the id is free again.
-    if (await isReserved(redis, submission)) return false;
-  }
+  const text = await redis.eval(
+    RESERVE,
+    1,
+    reservationKey(id),
+    JSON.stringify(wanted),
+    wanted.fingerprint,
+    Math.min(ttlMs, Number.MAX_SAFE_INTEGER),
+    createdAtMs - YOUNG_RESERVATION_MS,
+  );
+  if (typeof text !== 'string') return { isOurs: true, createdAtMs };
+  const existing = reservationSchema.parse(JSON.parse(text));
+  assertSame(existing, submission);
+  return { isOurs: false, createdAtMs: existing.createdAtMs ?? createdAtMs };
 }
 
 function assertSame(existing: Reservation, submission: IdentifiedSubmission): void {

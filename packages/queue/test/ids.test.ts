@@ -1,7 +1,7 @@
-import { TestRedis } from '@quern/testkit';
+import { eventually, TestRedis } from '@quern/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PredictionQueue } from '../src/index.ts';
-import { generateId } from '../src/reservation.ts';
+import { generateId, reserveId } from '../src/reservation.ts';
 import { inputOf, submissionTo, Workbench } from './workbench.ts';
 
 let server: TestRedis;
@@ -105,6 +105,21 @@ describe('an id of the client', () => {
     const { prediction } = await queue.submit(submissionTo(target, { id: 'orphaned' }), LONG);
     expect(prediction.status).toBe('succeeded');
     expect((await queue.get('orphaned'))?.status).toBe('succeeded');
+  });
+
+  test('has one time and one deadline, whoever of those that race for it comes last', async () => {
+    const target = await bench.serve(queue, 'raced');
+    const submission = { ...submissionTo(target, { timeoutMs: 60_000 }), id: 'raced-1' };
+    // Another process has reserved it, some time ago, and its job is still to come.
+    const { createdAtMs } = await reserveId(bench.redis, submission);
+    await eventually(() => Date.now() > createdAtMs + 20);
+    const { created, prediction } = await queue.submit(submission);
+    expect(created).toBe(false);
+    expect(prediction).toMatchObject({ createdAtMs, deadlineAtMs: createdAtMs + 60_000 });
+    const deadline = await bench.redis.zscore('quern:{raced}.deadlines', 'raced-1');
+    expect(Number(deadline)).toBe(createdAtMs + 60_000);
+    const place = await bench.redis.zscore('quern:{raced}.predictions', 'raced-1');
+    expect(Number(place)).toBe(createdAtMs);
   });
 
   test.each([

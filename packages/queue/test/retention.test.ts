@@ -3,6 +3,7 @@ import { TestRedis } from '@quern/testkit';
 import type { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Housekeeping, openBullQueue, PayloadStore, type PredictionQueue } from '../src/index.ts';
+import { reserveId } from '../src/reservation.ts';
 import { inputOf, resultWith, submissionTo, Workbench } from './workbench.ts';
 
 let server: TestRedis;
@@ -52,7 +53,17 @@ async function age(model: string, ids: readonly string[], byMs = HOUR_MS + 60_00
       if (score !== null) await bench.redis.zadd(key, 'XX', Number(score) - byMs, id);
     }
     await bench.redis.zincrby(`quern:{${model}}.predictions`, -byMs, id);
+    await ageReservation(id, byMs);
   }
+}
+
+async function ageReservation(id: string, byMs: number): Promise<void> {
+  const key = `quern:id:${id}`;
+  const text = await bench.redis.get(key);
+  if (text === null) return;
+  const reservation = JSON.parse(text) as { createdAtMs: number };
+  reservation.createdAtMs -= byMs;
+  await bench.redis.set(key, JSON.stringify(reservation), 'KEEPTTL');
 }
 
 describe('retention', () => {
@@ -90,6 +101,32 @@ describe('retention', () => {
     expect(left).toEqual([]);
     // The id is free again, for any content.
     expect((await queue.submit(submissionTo(target, { id: 'good-old' }))).created).toBe(true);
+  });
+
+  test('leaves a prediction alone that is being made under the id of one that is gone', async () => {
+    const target = await bench.serve(queue, 'reused');
+    const submission = { ...submissionTo(target, { tensor: inputOf(1000) }), id: 'reused-1' };
+    await queue.submit(submission);
+    await age('reused', ['reused-1']);
+    await bench.redis.del('quern:{reused}:reused:reused-1');
+    await bench.redis.zrem('quern:{reused}:reused:prioritized', 'reused-1');
+    // What a producer does up to its job, which is added after the housekeeping.
+    const { isOurs, createdAtMs } = await reserveId(bench.redis, submission);
+    const now = Date.now();
+    await bench.redis.set('quern:{reused}.input:reused-1', 'the new input');
+    await tidy('reused');
+    expect(isOurs).toBe(true);
+    expect(Math.abs(now - createdAtMs)).toBeLessThan(HOUR_MS);
+    expect(await bench.redis.get('quern:{reused}.input:reused-1')).toBe('the new input');
+    expect(await bench.redis.exists('quern:id:reused-1')).toBe(1);
+    const { prediction } = await queue.submit(submission);
+    bench.consume('reused');
+    expect((await queue.wait(prediction.id, LONG))?.status).toBe('succeeded');
+    // It has its own place on the list, not that of the one that is gone.
+    const { predictions } = await queue.list({ model: 'reused', limit: 10 });
+    expect(predictions.map(({ id }) => id)).toEqual(['reused-1']);
+    const place = await bench.redis.zscore('quern:{reused}.predictions', 'reused-1');
+    expect(Number(place)).toBe(createdAtMs);
   });
 
   test('counts canceled predictions, which no worker has ended', async () => {
