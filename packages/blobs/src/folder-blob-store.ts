@@ -15,6 +15,7 @@ import type { Readable } from 'node:stream';
 import { assertBlobKey, blobStoreFault } from './blob-errors.ts';
 import type { BlobContent, BlobStore, BlobWriteOptions, ByteRange } from './blob-store.ts';
 import { clampRange } from './byte-range.ts';
+import { WatchedSource } from './watched-source.ts';
 
 /** A writer that has not touched its unfinished file for this long is gone. */
 const ABANDONED_MS = 24 * 3_600_000;
@@ -129,25 +130,6 @@ export class FolderBlobStore implements BlobStore {
   #pathOf(key: string): string {
     const digest = createHash('sha256').update(key).digest('hex');
     return join(this.#root, digest.slice(0, 2), digest.slice(2));
-  }
-}
-
-/** Tells what the source of a blob throws from what the storage does. */
-class WatchedSource {
-  readonly content: BlobContent;
-  failure: { readonly error: unknown } | undefined;
-
-  constructor(content: BlobContent) {
-    this.content = content instanceof Uint8Array ? content : this.#watch(content);
-  }
-
-  async *#watch(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      yield* content;
-    } catch (error) {
-      this.failure = { error };
-      throw error;
-    }
   }
 }
 

@@ -44,6 +44,9 @@ test('a store that is chosen must be configured', () => {
   expect(() => openBlobs({ blobStore: 'folder', blobMinBytes: 5000 })).toThrow(
     'QUERN_BLOB_FOLDER: got nothing, expected a folder',
   );
+  expect(() => openBlobs({ blobStore: 's3', blobMinBytes: 5000 })).toThrow(
+    'QUERN_BLOB_S3_BUCKET: got nothing, expected a bucket',
+  );
 });
 
 test('keys in Redis are no references', () => {
