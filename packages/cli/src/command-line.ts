@@ -3,6 +3,7 @@ import { MAX_TIMEOUT_MS, PRIORITIES, type Priority } from '@quern/contract';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { type ApiOptions, addApiOptions, clientOf } from './api-options.ts';
+import { addBatch } from './batch/batch-command.ts';
 import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
 import { addModels } from './models/models-command.ts';
 import type { Terminal } from './terminal.ts';
@@ -51,6 +52,7 @@ export async function runCommandLine(
     .exitOverride();
   addUp(program, context, finish);
   addPredict(program, context, finish);
+  addBatch(program, context, finish);
   addModels(program, context, finish);
   addTypes(program, context, finish);
   addQuarantine(program, context, finish);

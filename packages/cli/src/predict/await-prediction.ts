@@ -46,7 +46,7 @@ export async function awaitPrediction(
 }
 
 /** How long to wait before asking again; undefined if that is of no use. */
-function pauseAfter(error: unknown): number | undefined {
+export function pauseAfter(error: unknown): number | undefined {
   if (error instanceof ApiUnreachable) return RETRY_DELAY_MS;
   if (!(error instanceof ApiRefusal) || (error.status !== 503 && error.status !== 429)) {
     return undefined;

@@ -54,7 +54,11 @@ function parseSource(text: string, source: string): unknown {
   }
 }
 
-function inputOf(json: unknown, source: string): PredictionInput {
+/**
+ * The input that JSON stands for, as `readInput` says.
+ * @throws UsageError
+ */
+export function inputOf(json: unknown, source: string): PredictionInput {
   if (!isObject(json)) {
     throw new UsageError(
       `${source} holds ${show(json)}, expected {"input": {...}} or an object of tensors by name.`,
