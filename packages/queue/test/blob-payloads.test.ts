@@ -125,6 +125,7 @@ describe('large payloads in a blob store', () => {
       code: 'BLOB_STORE_UNAVAILABLE',
     });
     await payloads.trimResults('moved', 0);
+    await eventually(async () => expect(await count()).toBe(0));
   });
 
   test('of a failed prediction stay for who retries it, and go with it', async () => {
