@@ -26,6 +26,8 @@ export interface Call {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Of another server of the same API; default the first one's. */
+  readonly base?: string;
 }
 
 export interface RunningApiOptions {
@@ -56,11 +58,15 @@ export class RunningApi {
   readonly redis: PredictionQueue['redis'];
   readonly document: OpenApiDocument = openApiDocument('test');
   readonly #publisher: RegistryPublisher;
+  readonly #options: RunningApiOptions;
+  readonly #others: Pick<RunningApi, 'server' | 'queue'>[] = [];
 
   private constructor(
     parts: Pick<RunningApi, 'server' | 'queue' | 'redisServer' | 'redis'>,
     publisher: RegistryPublisher,
+    options: RunningApiOptions,
   ) {
+    this.#options = options;
     this.server = parts.server;
     this.queue = parts.queue;
     this.redisServer = parts.redisServer;
@@ -81,38 +87,16 @@ export class RunningApi {
     const record = workerRecord(options.models ?? [PAIR, WIDE, EXACT, BROKEN]);
     const publisher = new RegistryPublisher({ redis, record: () => record, onError: () => {} });
     await publisher.publish();
-    const queue = await PredictionQueue.open({ redisUrl: redisServer.url, name: 'test-api' });
-    const server = await startApiServer({
-      host: '127.0.0.1',
-      port: 0,
-      queue,
-      logger: createLogger({
-        name: 'api',
-        level: process.env['QUERN_LOG_LEVEL'] ?? 'fatal',
-        pretty: false,
-      }),
-      registry: createMetricsRegistry('api'),
-      apiKeys: options.apiKeys ?? [],
-      adminKeys: options.adminKeys,
-      webhookSecrets: options.webhookSecrets,
-      bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
-      bulkLimits: { ...BULK_LIMITS, ...options.bulkLimits },
-      syncWaitMs: options.syncWaitMs ?? 10_000,
-      requestTimeoutMs: 120_000,
-      publicUrl: options.publicUrl,
-      cancelOnHangUp: options.cancelOnHangUp,
-      corsOrigins: options.corsOrigins ?? [],
-      shutdownGraceMs: 2000,
-    });
-    return new RunningApi({ server, queue, redisServer, redis }, publisher);
+    const { server, queue } = await startServer(redisServer.url, options);
+    return new RunningApi({ server, queue, redisServer, redis }, publisher, options);
   }
 
   /** Sends a request; the answer must be as `/openapi.json` describes it. */
   async call(method: string, path: string, call: Call = {}): Promise<Answer> {
-    const { body, headers = {}, signal } = call;
+    const { body, headers = {}, signal, base = this.url } = call;
     const isForm = body instanceof FormData;
     const isRaw = typeof body === 'string' || body instanceof Uint8Array || body === undefined;
-    const response = await fetch(`${this.url}${path}`, {
+    const response = await fetch(`${base}${path}`, {
       method,
       // A form says its own type, with the boundary in it.
       headers: {
@@ -149,11 +133,53 @@ export class RunningApi {
     return depths.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
+  /** Starts another server over the same Redis. @returns its URL, for `Call.base` */
+  async addServer(): Promise<string> {
+    const other = await startServer(this.redisServer.url, this.#options);
+    this.#others.push(other);
+    return other.server.url;
+  }
+
   async stop(): Promise<void> {
+    for (const { server, queue } of this.#others) {
+      await server.close();
+      await queue.close();
+    }
     await this.server.close();
     await this.queue.close();
     await this.#publisher.close().catch(() => {});
     this.redis.disconnect();
     await this.redisServer.stop();
   }
+}
+
+/** A server, and the producer that it has. */
+async function startServer(
+  redisUrl: string,
+  options: RunningApiOptions,
+): Promise<Pick<RunningApi, 'server' | 'queue'>> {
+  const queue = await PredictionQueue.open({ redisUrl: redisUrl, name: 'test-api' });
+  const server = await startApiServer({
+    host: '127.0.0.1',
+    port: 0,
+    queue,
+    logger: createLogger({
+      name: 'api',
+      level: process.env['QUERN_LOG_LEVEL'] ?? 'fatal',
+      pretty: false,
+    }),
+    registry: createMetricsRegistry('api'),
+    apiKeys: options.apiKeys ?? [],
+    adminKeys: options.adminKeys,
+    webhookSecrets: options.webhookSecrets,
+    bodyLimitBytes: options.bodyLimitBytes ?? 1_000_000,
+    bulkLimits: { ...BULK_LIMITS, ...options.bulkLimits },
+    syncWaitMs: options.syncWaitMs ?? 10_000,
+    requestTimeoutMs: 120_000,
+    publicUrl: options.publicUrl,
+    cancelOnHangUp: options.cancelOnHangUp,
+    corsOrigins: options.corsOrigins ?? [],
+    shutdownGraceMs: 2000,
+  });
+  return { server, queue };
 }
