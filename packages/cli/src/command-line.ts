@@ -99,7 +99,10 @@ function addPredict(program: Command, context: CommandContext, finish: Finish): 
     .command('predict')
     .description('Make a prediction, wait for it and print its output.')
     .argument('<model>', 'name of the model')
-    .argument('<input>', 'a JSON file, JSON itself, or - for standard input')
+    .argument(
+      '<input>',
+      'a JSON file, JSON itself, - for standard input, or a picture, sound or text',
+    )
     .option('--model-version <n>', 'version of the model (default: the newest one)')
     .addOption(new Option('--priority <level>', 'its place in the queue').choices(PRIORITIES))
     .addOption(
@@ -110,23 +113,31 @@ function addPredict(program: Command, context: CommandContext, finish: Finish): 
     .addHelpText(
       'after',
       `
-INPUT is {"input": {TENSOR: VALUE, ...}} or {TENSOR: VALUE, ...}. Standard output gets JSON alone;
-status, labels, times and errors go to standard error. Ctrl-C cancels the prediction.
+INPUT is {"input": {TENSOR: VALUE, ...}} or {TENSOR: VALUE, ...}, or the file itself for a model that
+takes one image, sound or text. Standard output gets JSON alone; status, labels, times and errors go
+to standard error. Ctrl-C cancels the prediction.
 Exit codes: 0 succeeded, 1 failed or refused, 2 usage, 3 the API cannot be reached, 130 interrupted.
 
 Examples:
   quern predict digits models/digits/samples/seven.json
+  quern predict faces portrait.png
   quern predict adder '{"x": [[1, 2]], "y": [[3, 4]]}' --priority high
   jq '{image: .pixels}' scan.json | quern predict digits - | jq .probabilities`,
     )
     .action(async (model: string, argument: string, options: PredictFlags) => {
       const { readInput } = await import('./predict/read-input.ts');
       const { predict } = await import('./predict/predict.ts');
-      const input = await readInput(argument, context.stdin);
+      const { inputFromFile, readInputFile } = await import('./predict/file-input.ts');
+      const client = clientOf(options, context.env);
+      const file = await readInputFile(argument);
+      const input =
+        file === undefined
+          ? await readInput(argument, context.stdin)
+          : inputFromFile(file, await client.model(model), options.modelVersion);
       context.onSignals();
       finish(
         await predict({
-          client: clientOf(options, context.env),
+          client,
           terminal: context.terminal,
           model,
           input,

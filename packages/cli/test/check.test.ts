@@ -22,7 +22,8 @@ describe('quern check', { timeout: 60_000 }, () => {
   it('says what models with steps take and give', async () => {
     const run = await runCli(['check', FIELDS]).finished;
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(run.stdout).toContain('takes     applicant  BYTES [?]');
+    expect(run.stdout).toContain('takes     applicant  BYTES [?] of record');
+    expect(run.stdout).toContain('takes     image  BYTES [?] of image');
     expect(run.stdout).toContain('gives     labels  BYTES [?, 3]');
     expect(run.stdout).not.toContain('warning');
     expect(run.stdout).toContain('3 models, no problem.');

@@ -31,13 +31,31 @@ const ODD = wireModel({
     }),
   ],
 });
+const FIELDS = wireModel({
+  name: 'fields',
+  versions: [
+    version({
+      inputs: [
+        {
+          name: 'photo',
+          datatype: 'BYTES',
+          shape: [-1],
+          field: { kind: 'image', description: 'one */ face' },
+        },
+        { name: 'who', datatype: 'BYTES', shape: [-1], field: { kind: 'record' } },
+        { name: 'mask', datatype: 'FP32', shape: [-1, -1], mask_of: 'photo' },
+      ],
+      outputs: [{ name: 'score', datatype: 'FP32', shape: [-1] }],
+    }),
+  ],
+});
 const UNREAD = wireModel({
   name: 'unread',
   versions: [version({ state: 'unhealthy', reason: 'no ONNX', inputs: null, outputs: null })],
 });
 
 function api(): Promise<StandInApi> {
-  const models = [wireModel(), ODD, UNREAD];
+  const models = [wireModel(), ODD, FIELDS, UNREAD];
   return StandInApi.start(({ url }) => {
     if (url === '/v1/models') return { status: 200, body: { results: models } };
     const name = decodeURIComponent(url.split('/').at(-1) ?? '');
@@ -61,6 +79,15 @@ await client.predict('2-odd.names', { 'x.1:0': new BigInt64Array(2) });
 for await (const result of client.predictMany('digits', [{ image: [[[[0]]]] }])) {
   if (result.ok) result.output.probabilities[0]?.at(0)?.toFixed();
 }
+const photo = 'data:image/png;base64,AAAA';
+const scores: readonly number[] = (
+  await client.predict('fields', { photo, who: { age: 40, languages: ['de'] } })
+).score;
+await client.predict('fields', { photo: [photo, photo], who: [{ age: 40 }, {}], mask: [[1], [0]] });
+// @ts-expect-error a picture is given as text
+await client.predict('fields', { photo: 7, who: {} });
+// @ts-expect-error a record is no text
+await client.predict('fields', { photo, who: 'me' });
 // @ts-expect-error no such label
 const wrongLabel: Digits['labels'][number] = 'ten';
 // @ts-expect-error no such model
@@ -79,7 +106,7 @@ await client.predict('digits', { image: tensor([1, 1, 8, 8], new Float64Array(64
 await client.predict('digits', { image: tensor([1, 8, 8], new Float32Array(64)) });
 // @ts-expect-error no such output
 plain.probability;
-export { label, numbers, row, text, wrongLabel };
+export { label, numbers, row, scores, text, wrongLabel };
 `;
 
 const TSCONFIG = {
@@ -114,7 +141,7 @@ describe('quern types', () => {
     const out = folder.join('quern-models.d.ts');
     const run = await runInProcess(['types', '--out', out, '--url', server.url]);
     expect(run).toMatchObject({ code: 0, stdout: '' });
-    expect(run.stderr).toContain('digits, 2-odd.names');
+    expect(run.stderr).toContain('digits, 2-odd.names, fields');
     await mkdir(folder.join('node_modules', '@quern'), { recursive: true });
     await symlink(inRepository('packages/client'), folder.join('node_modules/@quern/client'));
     await writeFile(folder.join('package.json'), '{"type":"module"}');
@@ -149,6 +176,16 @@ export interface QuernModels {
   readonly "2-odd.names": Model2OddNames;
 }
 `);
+  });
+
+  it('says what is to be given for fields, and what may be left out', async () => {
+    await using server = await api();
+    const { stdout } = await runInProcess(['types', 'fields', '--url', server.url]);
+    expect(stdout).toContain("import type { PlainValue, Tensor } from '@quern/client';");
+    expect(stdout).toContain(`
+    /** For one row a picture file as data URL, base64 or URL, for several an array of them: one * / face */
+    readonly photo: string | readonly string[];`);
+    expect(stdout).toContain('readonly mask?: Tensor<');
   });
 
   it.each([

@@ -10,7 +10,7 @@ export {
 } from './errors.ts';
 export { decodeFloat16, encodeFloat16 } from './float16.ts';
 export type { Fetch } from './http-transport.ts';
-export type { ModelInfo, ModelState, TensorInfo, VersionInfo } from './model-info.ts';
+export type { FieldInfo, ModelInfo, ModelState, TensorInfo, VersionInfo } from './model-info.ts';
 export { type Nested, type PlainValue, toNestedArrays } from './nested-arrays.ts';
 export type { ManyOptions, ManyResult } from './predict-many.ts';
 export {

@@ -12,6 +12,22 @@ export interface TensorInfo {
   readonly shape: readonly number[];
   /** NaN and infinities are accepted. */
   readonly allowNonFinite?: boolean;
+  /** The axis that counts rows, where it is not axis 0; null: all rows share it. */
+  readonly batchAxis?: number | null;
+  /** May be left out: it is then 1 where that input is real, and 0 where it is padded. */
+  readonly maskOf?: string;
+  /** What the elements are, where the model has steps of its own: see `FieldInfo`. */
+  readonly field?: FieldInfo;
+}
+
+/**
+ * A field: for each row a string (`text`), an object (`record`), or a file as data URL, base64 or URL
+ * (`image`, `audio`, `bytes`).
+ */
+export interface FieldInfo {
+  readonly kind: 'image' | 'audio' | 'bytes' | 'text' | 'record';
+  readonly description?: string;
+  readonly maxBytes?: number;
 }
 
 export interface VersionInfo {

@@ -13,16 +13,19 @@ export interface DeclaredModel {
  * @throws QuernError `VERSION_NOT_FOUND`; `MODEL_UNAVAILABLE` if no worker has read the model's file yet
  */
 export function declarationsOf(models: readonly DeclaredModel[]): string {
-  const taken = new Set(['QuernModels', 'Tensor']);
+  const taken = new Set(['QuernModels', 'Tensor', 'PlainValue']);
   const named = models.map(({ model, version }) => ({
     model,
     version: knownVersion(model, version),
     name: interfaceName(model.name, taken),
   }));
+  const hasRecords = named.some(({ version }) =>
+    version.inputs.some(({ field }) => field?.kind === 'record'),
+  );
   const entries = named.map(({ model, name }) => `  readonly ${key(model.name)}: ${name};`);
   return [
     '// Written by `quern types` from what the API says of its models; write it again, do not edit it.',
-    "import type { Tensor } from '@quern/client';",
+    `import type { ${hasRecords ? 'PlainValue, ' : ''}Tensor } from '@quern/client';`,
     '',
     ...named.flatMap(({ model, version, name }) => [...modelLines(model, version, name), '']),
     '/** Models by name, for `new QuernClient<QuernModels>({ url })`. */',
@@ -60,13 +63,13 @@ function knownVersion(model: ModelView, wanted: string | undefined): ReadVersion
 
 function modelLines(model: ModelView, version: ReadVersion, name: string): string[] {
   const { description, name: modelName } = model;
-  const about = description === undefined ? '' : `: ${description.replaceAll('*/', '* /')}`;
+  const about = description === undefined ? '' : `: ${commentText(description)}`;
   const labels = version.labels?.map((label) => JSON.stringify(label)).join(', ');
   return [
-    `/** ${modelName}, version ${version.version}${about.replaceAll(/\s+/g, ' ')} */`,
+    `/** ${modelName}, version ${version.version}${about} */`,
     `export interface ${name} {`,
     '  readonly inputs: {',
-    ...version.inputs.flatMap(tensorLines),
+    ...version.inputs.flatMap(inputLines),
     '  };',
     '  readonly outputs: {',
     ...version.outputs.flatMap(tensorLines),
@@ -76,12 +79,39 @@ function modelLines(model: ModelView, version: ReadVersion, name: string): strin
   ];
 }
 
-function tensorLines({ name, datatype, shape }: TensorView): string[] {
+/** What a caller gives for a row of a field, and how an element of it is to be written. */
+const FIELD_TYPES: Readonly<Record<string, { readonly type: string; readonly form: string }>> = {
+  text: { type: 'string', form: 'text' },
+  record: { type: 'Readonly<Record<string, PlainValue>>', form: 'an object' },
+  image: { type: 'string', form: 'a picture file as data URL, base64 or URL' },
+  audio: { type: 'string', form: 'a sound file as data URL, base64 or URL' },
+  bytes: { type: 'string', form: 'bytes as data URL, base64 or URL' },
+};
+
+function inputLines(tensor: TensorView): string[] {
+  const { name, field } = tensor;
+  const known = field === undefined ? undefined : FIELD_TYPES[field.kind];
+  if (known === undefined) return tensorLines(tensor);
+  const { type, form } = known;
+  const description = field?.description === undefined ? '' : `: ${commentText(field.description)}`;
+  return [
+    `    /** For one row ${form}, for several an array of them${description} */`,
+    `    readonly ${key(name)}: ${type} | readonly ${type}[];`,
+  ];
+}
+
+function tensorLines({ name, datatype, shape, mask_of: maskOf }: TensorView): string[] {
   const extents = shape.map((extent) => (extent === -1 ? 'number' : String(extent)));
+  const optional = maskOf === undefined ? '' : '?';
   return [
     `    /** ${datatype} [${shape.map((extent) => (extent === -1 ? '?' : extent)).join(', ')}] */`,
-    `    readonly ${key(name)}: Tensor<'${datatype}', readonly [${extents.join(', ')}]>;`,
+    `    readonly ${key(name)}${optional}: Tensor<'${datatype}', readonly [${extents.join(', ')}]>;`,
   ];
+}
+
+/** On one line, and without an end of the comment in it. */
+function commentText(text: string): string {
+  return text.replaceAll('*/', '* /').replaceAll(/\s+/g, ' ');
 }
 
 /** A property's name, in quotes where it is no identifier. */

@@ -5,6 +5,10 @@ const tensorSchema = z.looseObject({
   name: z.string(),
   datatype: z.string(),
   shape: z.array(z.number()),
+  /** The input whose real values it marks; it may be left out. */
+  mask_of: z.string().optional(),
+  /** What the elements are, where the model has steps of its own. */
+  field: z.looseObject({ kind: z.string(), description: z.string().optional() }).optional(),
 });
 export type TensorView = z.infer<typeof tensorSchema>;
 

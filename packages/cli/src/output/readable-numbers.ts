@@ -14,12 +14,19 @@ export function rateText(value: number): string {
   return value >= 10 ? String(Math.round(value)) : String(Number(value.toFixed(1)));
 }
 
-/** A tensor as a signature: `image FP32 [batch, 1, 8, 8]`, dynamic dimensions as `?`. */
+/**
+ * A tensor as a signature: `image  FP32 [?, 1, 8, 8]`, dynamic dimensions as `?`; a field with what its
+ * elements are: `photo  BYTES [?] of image: one face`.
+ */
 export function tensorText(tensor: {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly number[];
+  readonly field?: { readonly kind: string; readonly description?: string | undefined } | undefined;
 }): string {
+  const { name, datatype, field } = tensor;
   const shape = tensor.shape.map((extent) => (extent === -1 ? '?' : String(extent)));
-  return `${tensor.name}  ${tensor.datatype} [${shape.join(', ')}]`;
+  const about = field?.description === undefined ? '' : `: ${field.description}`;
+  const elements = field === undefined ? '' : ` of ${field.kind}${about}`;
+  return `${name}  ${datatype} [${shape.join(', ')}]${elements}`;
 }
