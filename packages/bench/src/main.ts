@@ -5,6 +5,7 @@ import { describeMachine, loadAverage } from './machine.ts';
 import { installPeers } from './peers/install-peers.ts';
 import { type Figure, formatTable } from './report.ts';
 import { batchingSuite } from './suites/batching.ts';
+import { budgetSuite } from './suites/budget.ts';
 import { drainSuite } from './suites/drain.ts';
 import { eventLoopSuite } from './suites/event-loop.ts';
 import { payloadsSuite } from './suites/payloads.ts';
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   batching: batchingSuite,
   'event-loop': eventLoopSuite,
   payloads: payloadsSuite,
+  budget: budgetSuite,
   peers: peersSuite,
   simulator: simulatorSuite,
 };

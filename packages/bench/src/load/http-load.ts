@@ -11,6 +11,7 @@ export interface HttpLoad {
 
 export interface HttpLoadResult {
   /** Answered with 2xx. */
+  readonly good: number;
   readonly goodPerSecond: number;
   /** Answered with something else, or not at all. */
   readonly failed: number;
@@ -28,6 +29,7 @@ export async function httpLoad(load: HttpLoad): Promise<HttpLoadResult> {
     duration: load.seconds,
   });
   return {
+    good: result['2xx'],
     goodPerSecond: result['2xx'] / result.duration,
     failed: result.non2xx + result.errors + result.timeouts,
     total: result.requests.total,

@@ -7,15 +7,17 @@ export interface BenchStack {
   readonly queue: PredictionQueue;
 }
 
-export interface BenchModels {
+export interface BenchOptions {
   readonly made?: readonly TestModel[];
   /** Names of example models. */
   readonly examples?: readonly string[];
+  /** For every process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs an action over a fresh Redis (append-only file, as shipped), API and one worker. */
 export async function withBenchStack<T>(
-  { made = [], examples = [] }: BenchModels,
+  { made = [], examples = [], env = {} }: BenchOptions,
   action: (parts: BenchStack) => Promise<T>,
 ): Promise<T> {
   const models = await TestModels.make(made);
@@ -25,7 +27,7 @@ export async function withBenchStack<T>(
     redisUrl: redis.url,
     models: models.directory,
     workers: 1,
-    env: { QUERN_LOG_LEVEL: 'info' },
+    env: { QUERN_LOG_LEVEL: 'info', ...env },
   });
   const queue = await PredictionQueue.open({ redisUrl: redis.url, name: 'bench' });
   try {
