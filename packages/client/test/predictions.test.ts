@@ -171,23 +171,34 @@ test('a tensor is sent in binary and answered with tensors over the bytes', asyn
 });
 
 describe('predictMany', () => {
-  /** Answers the input `{x: n}` with `{y: n}`, in the time that the test says; what n is refused. */
+  /**
+   * Answers the input `{x: n}` with `{y: n}`, in the time that the test says, and not before `together`
+   * requests were in flight at once; what n is refused.
+   */
   async function echo(
     waitMs: (n: number) => number,
     refuses: (n: number) => boolean = () => false,
+    together = 1,
   ) {
     const flight = { now: 0, most: 0 };
+    let letGo = (): void => {};
+    const enough = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
     const server = await ScriptedServer.start(({ text, url }, response) => {
       if (url.endsWith('/cancel'))
         return answer(response, 200, wirePrediction({ status: 'canceled', output: null }));
       const { input, id } = bodyOf(text) as { input: { x: number }; id: string };
       flight.now += 1;
       flight.most = Math.max(flight.most, flight.now);
-      setTimeout(() => {
-        flight.now -= 1;
-        if (refuses(input.x)) refuse(response, 400, 'INVALID_INPUT');
-        else answer(response, 200, wirePrediction({ id, output: { y: input.x } }));
-      }, waitMs(input.x));
+      if (flight.most >= together) letGo();
+      void enough.then(() =>
+        setTimeout(() => {
+          flight.now -= 1;
+          if (refuses(input.x)) refuse(response, 400, 'INVALID_INPUT');
+          else answer(response, 200, wirePrediction({ id, output: { y: input.x } }));
+        }, waitMs(input.x)),
+      );
     });
     return { server, flight };
   }
@@ -203,7 +214,11 @@ describe('predictMany', () => {
     results.map((result) => (result.ok ? result.output : result.error));
 
   test('yields in the order of the inputs, with a bounded number in flight', async () => {
-    const { server, flight } = await echo((x) => (x % 3) * 5);
+    const { server, flight } = await echo(
+      (x) => (x % 3) * 5,
+      () => false,
+      4,
+    );
     await using _ = server;
     const results = await run(server, 25, { concurrency: 4 });
     expect(outcomes(results)).toEqual(Array.from({ length: 25 }, (_item, y) => ({ y })));
