@@ -19,15 +19,22 @@ export class LaneProfiles {
   #young = new Map<string, RunProfile>();
   #old = new Map<string, RunProfile>();
 
-  /** @param seed What was measured at warm-up; the expectation for every lane. */
-  constructor(seed: readonly RunSample[] = []) {
+  readonly #batchOverheadMs: number;
+
+  /**
+   * @param seed What was measured at warm-up; the expectation for every lane.
+   * @param batchOverheadMs What a batch costs its host beyond the time of its instance. Larger batches
+   *   are better by it than their run times alone say.
+   */
+  constructor(seed: readonly RunSample[] = [], batchOverheadMs = 0) {
     this.#seed = seed;
+    this.#batchOverheadMs = batchOverheadMs;
   }
 
-  static fromJSON(snapshot: LaneProfilesSnapshot): LaneProfiles {
-    const profiles = new LaneProfiles(snapshot.seed);
+  static fromJSON(snapshot: LaneProfilesSnapshot, batchOverheadMs = 0): LaneProfiles {
+    const profiles = new LaneProfiles(snapshot.seed, batchOverheadMs);
     for (const [lane, profile] of Object.entries(snapshot.lanes)) {
-      profiles.#set(lane, RunProfile.fromJSON(profile));
+      profiles.#set(lane, RunProfile.fromJSON(profile, batchOverheadMs));
     }
     return profiles;
   }
@@ -40,12 +47,15 @@ export class LaneProfiles {
   /** The profile of a lane, made if need be. */
   of(lane: string): RunProfile {
     const known = this.#young.get(lane);
-    return known ?? this.#set(lane, this.#old.get(lane) ?? new RunProfile(this.#seed));
+    return (
+      known ??
+      this.#set(lane, this.#old.get(lane) ?? new RunProfile(this.#seed, this.#batchOverheadMs))
+    );
   }
 
   /** Starts one lane from samples of its own, e.g. measured at warm-up with its shape. */
   seedLane(lane: string, samples: readonly RunSample[]): void {
-    this.#set(lane, new RunProfile(samples));
+    this.#set(lane, new RunProfile(samples, this.#batchOverheadMs));
   }
 
   /** Forgets everything, the seed too: every lane learns from its next run on. */

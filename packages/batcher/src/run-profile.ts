@@ -40,13 +40,6 @@ const CAUTION_ERRORS = 1;
 /** A smaller size is preferred only if its runs are shorter than this share of those of the best size. */
 const MUCH_SHORTER = 0.75;
 
-/**
- * Of runs up to this long the largest is chosen whose rows/s are within this share of the best. What a
- * batch costs outside of its instance is not in its run time, and counts where there are many a second.
- */
-const SHORT_RUN_MS = 4;
-const SHORT_RUN_TOLERANCE = 0.05;
-
 /** Where a deadline is near, a smaller size is chosen that is worse by this share at most. */
 const PROMPT_TOLERANCE = 0.01;
 
@@ -95,7 +88,11 @@ export class RunProfile {
   /** The speed when the sizes were last compared. */
   #comparedAtSpeed = 1;
 
-  constructor(seed: readonly RunSample[] = []) {
+  readonly #batchOverheadMs: number;
+
+  /** @param batchOverheadMs What a batch costs its host beyond the time of its instance; see `#rowCostMs`. */
+  constructor(seed: readonly RunSample[] = [], batchOverheadMs = 0) {
+    this.#batchOverheadMs = batchOverheadMs;
     for (const { rows, timeMs, runs = 1 } of seed) {
       if (isSample(rows, timeMs) && !this.#byBucket.has(bucketOf(rows))) {
         this.#addCell(rows, timeMs, Math.max(1, runs));
@@ -103,8 +100,8 @@ export class RunProfile {
     }
   }
 
-  static fromJSON(snapshot: RunProfileSnapshot): RunProfile {
-    return new RunProfile(snapshot.samples);
+  static fromJSON(snapshot: RunProfileSnapshot, batchOverheadMs = 0): RunProfile {
+    return new RunProfile(snapshot.samples, batchOverheadMs);
   }
 
   toJSON(): RunProfileSnapshot {
@@ -170,7 +167,7 @@ export class RunProfile {
   }
 
   /**
-   * The knee: the smallest size up to `max` whose rows/s are within 2 % of the best. Undefined until
+   * The knee: the smallest size up to `max` whose cost per row is within 2 % of the best. Undefined until
    * a size near `max` has been seen, since until then it may be the best.
    */
   bestSize(max: number): number | undefined {
@@ -181,10 +178,11 @@ export class RunProfile {
   /** The smallest size up to `max` that runs about as many rows/s as the best one. */
   promptSize(max: number): number {
     const best = this.#best(max);
-    const error = best?.error(this.#usualSpread()) ?? 0;
-    const limitMs = ((best?.perRowMs ?? 0) * (1 + CAUTION_ERRORS * error)) / (1 - PROMPT_TOLERANCE);
-    const prompt = this.#cells.find(({ cell }) => cell.perRowMs <= limitMs);
-    if (best === undefined || prompt === undefined) return max;
+    if (best === undefined) return max;
+    const error = best.error(this.#usualSpread());
+    const limitMs = this.#rowCostMs(best, CAUTION_ERRORS * error) / (1 - PROMPT_TOLERANCE);
+    const prompt = this.#cells.find(({ cell }) => this.#rowCostMs(cell) <= limitMs);
+    if (prompt === undefined) return max;
     return sizeOf(isMuchShorter(prompt.cell, best) ? prompt.cell : best, max);
   }
 
@@ -194,7 +192,8 @@ export class RunProfile {
     const together = this.estimateMs(rows);
     const alone = size === undefined ? undefined : this.estimateMs(size);
     if (size === undefined || together === undefined || alone === undefined) return rows;
-    return (alone / size) * (1 + CUT_GAIN) < together / rows ? size : rows;
+    const aloneCostMs = (alone + this.#batchOverheadMs) / size;
+    return aloneCostMs * (1 + CUT_GAIN) < (together + this.#batchOverheadMs) / rows ? size : rows;
   }
 
   /** A size that is worth a try now, to learn whether it is better; see `ProbePlan`. */
@@ -219,44 +218,35 @@ export class RunProfile {
     if (cell === undefined) return undefined;
     const error = OPTIMISM_ERRORS * cell.error(this.#usualSpread());
     const optimism = Math.max(error, cell.weight < REFERENCE_RUNS ? FEW_RUNS_OPTIMISM : 0);
-    const optimisticMs = cell.perRowMs * (1 - optimism);
-    const mayBeBest = best !== undefined && cell !== best && optimisticMs < best.perRowMs;
+    const mayBeBest =
+      best !== undefined &&
+      cell !== best &&
+      this.#rowCostMs(cell, -optimism) < this.#rowCostMs(best);
     return { runs: cell.runs, doubtful: mayBeBest || cell.surprised };
   }
 
   /**
    * The best size by what is certain. A smaller one that is as good is preferred, as it makes nobody
-   * wait longer, but only once it is certain that it is as good. Where runs are so short that nobody
-   * would notice, a larger one is: fewer batches leave more time to those who form them.
+   * wait longer, but only once it is certain that it is as good.
    */
   #knee(max: number): number | undefined {
     const best = this.#best(max);
-    if (best === undefined) return undefined;
-    const large = this.#largestOfShortRuns(best, max);
-    return sizeOf(large ?? this.#smallestAsGood(best), max);
+    return best === undefined ? undefined : sizeOf(this.#smallestAsGood(best), max);
   }
 
   #smallestAsGood(best: RunTimeCell): RunTimeCell {
     const usualSpread = this.#usualSpread();
-    const limitMs = best.perRowMs / (1 - KNEE_TOLERANCE);
+    const limitMs = this.#rowCostMs(best) / (1 - KNEE_TOLERANCE);
     for (const { cell } of this.#cells) {
       if (cell === best) break;
       if (!isMuchShorter(cell, best)) continue;
       const error = cell.error(usualSpread);
-      if (cell.perRowMs * (1 + CAUTION_ERRORS * error) <= limitMs) return cell;
+      if (this.#rowCostMs(cell, CAUTION_ERRORS * error) <= limitMs) return cell;
     }
     return best;
   }
 
-  #largestOfShortRuns(best: RunTimeCell, max: number): RunTimeCell | undefined {
-    const limitMs = best.perRowMs / (1 - SHORT_RUN_TOLERANCE);
-    return this.#cells.findLast(
-      ({ bucket, cell }) =>
-        bucket <= bucketOf(max) && cell.perRowMs <= limitMs && this.#timeMs(cell) <= SHORT_RUN_MS,
-    )?.cell;
-  }
-
-  /** The cell with the lowest time per row, by what is certain: none must seem best by luck. */
+  /** The cell with the lowest cost per row, by what is certain: none must seem best by luck. */
   #best(max: number): RunTimeCell | undefined {
     const cached = this.#bestBelow.get(max);
     if (cached !== undefined) return cached;
@@ -271,10 +261,19 @@ export class RunProfile {
     let leastMs = Number.POSITIVE_INFINITY;
     for (const { bucket, cell } of this.#cells) {
       if (bucket > bucketOf(max)) break;
-      const perRowMs = cell.perRowMs * (1 + CAUTION_ERRORS * cell.error(usualSpread));
-      if (perRowMs < leastMs) [best, leastMs] = [cell, perRowMs];
+      const costMs = this.#rowCostMs(cell, CAUTION_ERRORS * cell.error(usualSpread));
+      if (costMs < leastMs) [best, leastMs] = [cell, costMs];
     }
     return best;
+  }
+
+  /**
+   * What a row costs in a batch of that size, with a run time that is off by a share `error`. The host
+   * forms a batch, sends it, takes it apart and writes its results together: where runs are short and
+   * there are many a second, that is time too.
+   */
+  #rowCostMs(cell: RunTimeCell, error = 0): number {
+    return cell.perRowMs * (1 + error) + this.#batchOverheadMs / cell.meanRows;
   }
 
   #timeMs(cell: RunTimeCell): number {

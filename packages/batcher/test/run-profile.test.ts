@@ -11,8 +11,12 @@ const hurting = (rows: number): number => 25 * rows ** 1.2;
 /** Rows/s peak at 16. */
 const peaked = (rows: number): number => 10 + rows + Math.max(0, rows - 16) ** 1.5;
 
-function learned(timeMs: (rows: number) => number, sizes: readonly number[] = SIZES): RunProfile {
-  const profile = new RunProfile();
+function learned(
+  timeMs: (rows: number) => number,
+  sizes: readonly number[] = SIZES,
+  batchOverheadMs = 0,
+): RunProfile {
+  const profile = new RunProfile([], batchOverheadMs);
   for (const rows of sizes)
     for (let run = 0; run < 5; run += 1) profile.observe(rows, timeMs(rows));
   return profile;
@@ -38,9 +42,12 @@ describe('the best size', () => {
     expect(profile.bestSize(64)).toBe(8);
   });
 
-  test('is the largest of about equal ones whose runs are so short that nobody notices', () => {
-    expect(learned((rows) => 0.05 * rows).bestSize(64)).toBe(64);
-    expect(learned((rows) => 0.5 * rows).bestSize(64)).toBe(8);
+  test.for([
+    ['short runs', 0.05, 64],
+    ['runs of some milliseconds', 5, 32],
+    ['runs of a second', 1000, 1],
+  ] as const)('counts what a batch costs outside of its run: %s', ([, msPerRow, best]) => {
+    expect(learned((rows) => msPerRow * rows, SIZES, 1).bestSize(64)).toBe(best);
   });
 
   test('is never above the maximum', () => {
@@ -60,11 +67,16 @@ describe('the best size', () => {
     fc.assert(
       fc.property(times, (samples) => {
         const all = [[64, 500] as const, ...samples.filter(([rows]) => rows !== 64)];
-        const profile = new RunProfile(all.map(([rows, timeMs]) => ({ rows, timeMs })));
-        const best = Math.max(...all.map(([rows, timeMs]) => rows / timeMs));
-        const size = profile.bestSize(64) ?? 0;
-        const timeMs = all.find(([rows]) => rows === size)?.[1] ?? Number.POSITIVE_INFINITY;
-        expect(size / timeMs).toBeGreaterThanOrEqual(0.9499 * best);
+        const seed = all.map(([rows, timeMs]) => ({ rows, timeMs }));
+        for (const overheadMs of [0, 1]) {
+          const rowsPerMs = ([rows, timeMs]: readonly [number, number]): number =>
+            rows / (timeMs + overheadMs);
+          const size = new RunProfile(seed, overheadMs).bestSize(64);
+          const chosen = all.find(([rows]) => rows === size) ?? [0, 1];
+          expect(rowsPerMs(chosen)).toBeGreaterThanOrEqual(
+            0.9499 * Math.max(...all.map(rowsPerMs)),
+          );
+        }
       }),
     );
   });

@@ -1,5 +1,6 @@
 import { LaneProfiles } from '@quern/batcher';
 import type { LoadedModel } from '@quern/runtime';
+import { BATCH_OVERHEAD_MS } from './batch-overhead.ts';
 
 /**
  * The profiles that the warm-up gives a version. What was measured at guessed dimensions would mislead about
@@ -7,9 +8,9 @@ import type { LoadedModel } from '@quern/runtime';
  */
 export function measuredProfiles(loaded: LoadedModel): LaneProfiles {
   const { shapesGuessed, warmupProfile, warmupLane } = loaded;
-  if (shapesGuessed) return new LaneProfiles();
-  if (warmupLane === undefined) return new LaneProfiles(warmupProfile);
-  const profiles = new LaneProfiles();
+  if (shapesGuessed) return new LaneProfiles([], BATCH_OVERHEAD_MS);
+  if (warmupLane === undefined) return new LaneProfiles(warmupProfile, BATCH_OVERHEAD_MS);
+  const profiles = new LaneProfiles([], BATCH_OVERHEAD_MS);
   profiles.seedLane(warmupLane, warmupProfile);
   return profiles;
 }

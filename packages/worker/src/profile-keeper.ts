@@ -3,6 +3,7 @@ import type { ModelSignature, ServedVersion } from '@quern/contract';
 import type { ProfileRecord, ProfileReset, ProfileStore } from '@quern/queue';
 import { deviceKind, type LoadedModel, type RunnerModel } from '@quern/runtime';
 import type { Logger } from '@quern/service';
+import { BATCH_OVERHEAD_MS } from './batch-overhead.ts';
 import { LaneBuckets } from './lane-buckets.ts';
 import { measuredProfiles } from './measured-profiles.ts';
 
@@ -75,7 +76,7 @@ export class ProfileKeeper {
       if (record === undefined || record.seed.length === 0) return [];
       // With another largest batch there are sizes of which nothing is known.
       if (record.maxBatchSize !== maxBatchSize) return [];
-      const best = RunProfile.fromJSON({ samples: record.seed }).bestSize(maxBatchSize);
+      const { knee: best } = kneeOf(record.seed, maxBatchSize);
       return [[provider, [...new Set([1, best ?? maxBatchSize])]] as const];
     });
     if (known.length === 0) return model;
@@ -209,11 +210,12 @@ export class ProfileKeeper {
 
 /** @param measured takes the seed's place if none is stored */
 function restored({ seed, lanes }: ProfileRecord, measured: readonly RunSample[]): LaneProfiles {
-  return LaneProfiles.fromJSON({ seed: seed.length > 0 ? seed : measured, lanes });
+  const snapshot = { seed: seed.length > 0 ? seed : measured, lanes };
+  return LaneProfiles.fromJSON(snapshot, BATCH_OVERHEAD_MS);
 }
 
 function kneeOf(samples: readonly RunSample[], maxBatchSize: number): { knee?: number } {
-  const knee = RunProfile.fromJSON({ samples }).bestSize(maxBatchSize);
+  const knee = RunProfile.fromJSON({ samples }, BATCH_OVERHEAD_MS).bestSize(maxBatchSize);
   return knee === undefined ? {} : { knee };
 }
 

@@ -21,6 +21,7 @@ import {
 } from '@quern/runtime';
 import type { Logger } from '@quern/service';
 import type { BatchMember } from './batch-entry.ts';
+import { BATCH_OVERHEAD_MS } from './batch-overhead.ts';
 import { deviceOf } from './device-of.ts';
 import type { DeviceTurns } from './device-turns.ts';
 import { endingOf, NOT_READY_DELAY_MS } from './ending-of.ts';
@@ -245,7 +246,7 @@ export class VersionService {
       settings: isBatchable ? batching : { ...batching, mode: 'off', maxBatchSize: 1 },
       instances: 0,
       clock: realClock,
-      profiles: this.#profiles ?? new LaneProfiles(),
+      profiles: this.#profiles ?? new LaneProfiles([], BATCH_OVERHEAD_MS),
       memoryCap: this.#memoryCap,
       run: (batch) => this.#runBatch(batch, loaded),
       turns: this.#options.turns.join({
