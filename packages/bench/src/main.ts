@@ -8,6 +8,7 @@ import { batchingSuite } from './suites/batching.ts';
 import { budgetSuite } from './suites/budget.ts';
 import { drainSuite } from './suites/drain.ts';
 import { eventLoopSuite } from './suites/event-loop.ts';
+import { openLoopSuite } from './suites/open-loop.ts';
 import { payloadsSuite } from './suites/payloads.ts';
 import { peersSuite } from './suites/peers.ts';
 import { simulatorSuite } from './suites/simulator.ts';
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   drain: drainSuite,
   batching: batchingSuite,
   'event-loop': eventLoopSuite,
+  'open-loop': openLoopSuite,
   payloads: payloadsSuite,
   budget: budgetSuite,
   peers: peersSuite,

@@ -30,14 +30,20 @@ export async function drainPredictions(options: DrainOptions): Promise<number> {
   return rate;
 }
 
+/** So many of the first and last jobs tell when the first started and the last ended. */
+const EDGE = 500;
+
 /** Waits until `count` jobs are completed, reads their rate from their times, and forgets them. */
 export async function jobsPerSecond(bull: Queue, count: number): Promise<number> {
   await eventually(async () => (await bull.getCompletedCount()) >= count, TIMEOUT_MS);
-  const jobs = await bull.getCompleted(0, count);
-  const startedAtMs = Math.min(...jobs.map((job) => job.processedOn ?? Number.POSITIVE_INFINITY));
-  const endedAtMs = Math.max(...jobs.map((job) => job.finishedOn ?? 0));
+  const [first, last] = await Promise.all([
+    bull.getJobs(['completed'], 0, EDGE, true),
+    bull.getJobs(['completed'], 0, EDGE, false),
+  ]);
+  const startedAtMs = Math.min(...first.map((job) => job.processedOn ?? Number.POSITIVE_INFINITY));
+  const endedAtMs = Math.max(...last.map((job) => job.finishedOn ?? 0));
   await bull.clean(0, 0, 'completed');
-  return (jobs.length * 1000) / Math.max(1, endedAtMs - startedAtMs);
+  return (count * 1000) / Math.max(1, endedAtMs - startedAtMs);
 }
 
 /** Calls an action `count` times, a number of calls at a time. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { EXAMPLE_MODELS } from '@quern/testkit';
+import { evalshaPerSecond } from '../limits/evalsha-rate.ts';
 import { requestsPerSecond } from '../load/http-load.ts';
 import type { Figure } from '../report.ts';
 import { pairedRatios, percentile, summarise } from '../summary.ts';
@@ -17,18 +18,20 @@ export const syncSuite: Suite = async ({ quick, log }) => {
   const seconds = quick ? 2 : 6;
   const sample = await readFile(join(EXAMPLE_MODELS, 'digits/samples/three.json'), 'utf8');
   const body = JSON.stringify({ input: (JSON.parse(sample) as { input: unknown }).input });
-  return withBenchStack({ examples: ['digits'] }, async ({ stack }) => {
+  return withBenchStack({ examples: ['digits'] }, async ({ stack, redis }) => {
     const bare = await startBareExpress();
     const path = '/v1/models/digits/predictions';
     const overheads: number[] = [];
     const ours: number[] = [];
     const theirs: number[] = [];
+    const scripts: number[] = [];
     try {
       for (let round = 0; round < rounds; round++) {
         overheads.push(await idleOverheadMs(`${stack.apiUrl}${path}`, body, quick ? 100 : 400));
         const load = { body, callers: CALLERS, seconds };
         ours.push(await requestsPerSecond({ ...load, url: `${stack.apiUrl}${path}` }));
         theirs.push(await requestsPerSecond({ ...load, url: `${bare.url}${path}` }));
+        scripts.push(await evalshaPerSecond(redis.url, 1));
         log(
           `  round ${round + 1}: ${ours.at(-1)?.toFixed(0)}/s beside ${theirs.at(-1)?.toFixed(0)}/s`,
         );
@@ -50,6 +53,13 @@ export const syncSuite: Suite = async ({ quick, log }) => {
         limit: { what: 'Express without a queue', value: summarise(theirs) },
         ratio: pairedRatios(ours, theirs),
         goal: '0.50',
+      },
+      {
+        what: 'the same beside what Redis can do',
+        unit: '/s',
+        ours: summarise(ours),
+        limit: { what: 'EVALSHA of four commands/s', value: summarise(scripts) },
+        ratio: pairedRatios(ours, scripts),
       },
     ];
     return figures;
