@@ -7,10 +7,21 @@ import { cancel, submit } from './predictions.ts';
 import { type RunningStack, startStack } from './running-stack.ts';
 import { distance, readSamples } from './samples.ts';
 
-/** Predictions of more rows than a batch, and batches that need more memory than there is. */
+/** Predictions of more rows than a batch or of unequal lengths, and batches that need more memory than there is. */
 const ROWS = 10_000;
 /** Batches wait long for company here, so that what is sent together runs together. */
 const COMPANY = 'maxQueueDelayMs: 2000';
+
+/** So many predictions of each bucket fill a batch. */
+const BATCH_OF_LENGTHS = 12;
+/** The padding would change every mean, were it not for the mask. */
+const PADDED_YAML = `batching: {mode: fixed, maxBatchSize: ${BATCH_OF_LENGTHS}, ${COMPANY}}
+inputs:
+  x: {padding: {1: {buckets: [4, 16], value: 99}}}
+  mask: {maskOf: x}
+outputs:
+  running: {cutBack: {1: {like: x.1}}}
+`;
 
 let running: RunningStack;
 let worker: TestProcess;
@@ -24,6 +35,7 @@ beforeAll(async () => {
         yaml: `batching: {maxBatchSize: 64, maxRowsPerPrediction: ${ROWS}}\n`,
       },
       { name: 'table', onnx: 'gather', yaml: 'batching: {mode: fixed, maxBatchSize: 16}\n' },
+      { name: 'means', onnx: 'masked-mean', yaml: PADDED_YAML },
       { name: 'slow', onnx: 'loop', yaml: 'batching: {mode: fixed, maxBatchSize: 2}\n' },
       {
         name: 'roomy',
@@ -114,6 +126,38 @@ describe('a prediction of more rows than a batch', () => {
   });
 });
 
+describe('predictions of unequal lengths', () => {
+  it('share batches, and are answered as if each had run alone', async () => {
+    const { stack } = running;
+    const lengths = [1, 2, 3, 4, 5, 7, 11, 16].flatMap((length) => [length, length, length]);
+    const rows = lengths.map((length, i) => Array.from({ length }, (_, place) => i + place));
+    const ids = await Promise.all(rows.map((row) => submit(stack, 'means', { x: [row] })));
+    for (const [i, id] of ids.entries()) {
+      const row = rows[i] ?? [];
+      const sums = row.map((_, place) => sum(row.slice(0, place + 1)));
+      expect(await untilEnded(stack, id, 30_000)).toMatchObject({
+        status: 'succeeded',
+        output: { mean: [expect.closeTo(sum(row) / row.length, 4)], running: [sums] },
+      });
+    }
+    // Two, if all of them came within the wait for company.
+    expect(await batchesOf('means')).toBeLessThan(rows.length / 2);
+    const padding = await metric(
+      /quern_worker_batch_padding_ratio_sum\{[^}]*means[^}]*\} ([\d.]+)/,
+    );
+    expect(padding).toBeGreaterThan(0);
+  });
+
+  it('run at their own length if no bucket is long enough', async () => {
+    const row = Array.from({ length: 17 }, (_, place) => place);
+    const id = await submit(running.stack, 'means', { x: [row] });
+    expect(await untilEnded(running.stack, id, 30_000)).toMatchObject({
+      status: 'succeeded',
+      output: { mean: [8], running: [row.map((_, place) => sum(row.slice(0, place + 1)))] },
+    });
+  });
+});
+
 describe('a batch that needs more memory than there is', () => {
   it('is run in parts, and later ones are small enough at once', async () => {
     const { stack } = running;
@@ -160,6 +204,10 @@ describe('a batch that needs more memory than there is', () => {
     await expectNothingLeft('roomy', [bad, good]);
   });
 });
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
 
 async function summaryOf(model: string, id: string): Promise<unknown> {
   const job = await running.redis.client.hget(`quern:{${model}}:${model}:${id}`, 'returnvalue');
