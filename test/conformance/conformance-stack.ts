@@ -1,4 +1,13 @@
-import { TestModels, TestRedis, TestStack } from '@quern/testkit';
+import {
+  freePort,
+  SERVICES,
+  startService,
+  TestModels,
+  type TestProcess,
+  TestRedis,
+  TestStack,
+  untilAnswers,
+} from '@quern/testkit';
 
 /** Labels of the fixtures that give back what they take: one for each datatype. */
 const DATATYPES = [
@@ -25,35 +34,37 @@ const PASS_THROUGH = DATATYPES.map((label) => ({
 
 const BOTH_VERSIONS = 'versions: {latest: 2}\n';
 
+/** Receivers of webhooks are on this machine. */
+const ENV = { QUERN_EGRESS_ALLOW: '127.0.0.1/32' };
+
+interface Parts {
+  readonly models: TestModels;
+  readonly redis: TestRedis;
+  readonly stack: TestStack;
+  readonly webhooks: TestProcess;
+}
+
 /** A Quern with a model for each thing that a client can ask of one. */
 export class ConformanceStack {
   readonly url: string;
-  readonly #stack: TestStack;
-  readonly #redis: TestRedis;
-  readonly #models: TestModels;
+  readonly #parts: Parts;
 
-  private constructor(stack: TestStack, redis: TestRedis, models: TestModels) {
-    this.url = stack.apiUrl;
-    this.#stack = stack;
-    this.#redis = redis;
-    this.#models = models;
+  private constructor(parts: Parts) {
+    this.url = parts.stack.apiUrl;
+    this.#parts = parts;
   }
 
-  /** @param env further settings of its processes */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<ConformanceStack> {
-    const models = await TestModels.make([
-      ...PASS_THROUGH,
-      { name: 'add', onnx: 'add', yaml: BOTH_VERSIONS },
-      { name: 'gather', onnx: 'gather' },
-      { name: 'corrupt', onnx: 'corrupt' },
-    ]);
-    await models.add({ name: 'add', onnx: 'add' }, 2);
-    await models.addExample('digits');
-    await models.addExample('credit-risk');
+  static async start(): Promise<ConformanceStack> {
+    const models = await writeModels();
     const redis = await TestRedis.start({ appendfsync: 'everysec' });
     try {
-      const options = { redisUrl: redis.url, models: models.directory, workers: 1, env };
-      return new ConformanceStack(await TestStack.start(options), redis, models);
+      const options = { redisUrl: redis.url, models: models.directory, workers: 1, env: ENV };
+      const stack = await TestStack.start(options);
+      const webhooks = await startWebhooks(redis.url).catch(async (error: unknown) => {
+        await stack.stop('SIGKILL');
+        throw error;
+      });
+      return new ConformanceStack({ models, redis, stack, webhooks });
     } catch (error) {
       await redis.stop();
       await models.remove();
@@ -62,8 +73,37 @@ export class ConformanceStack {
   }
 
   async stop(): Promise<void> {
-    await this.#stack.stop();
-    await this.#redis.stop();
-    await this.#models.remove();
+    const { models, redis, stack, webhooks } = this.#parts;
+    await Promise.all([stack.stop(), webhooks.stop()]);
+    await redis.stop();
+    await models.remove();
+  }
+}
+
+async function writeModels(): Promise<TestModels> {
+  const models = await TestModels.make([
+    ...PASS_THROUGH,
+    { name: 'add', onnx: 'add', yaml: BOTH_VERSIONS },
+    { name: 'gather', onnx: 'gather' },
+    { name: 'corrupt', onnx: 'corrupt' },
+    // To be unloaded: the others are always there.
+    { name: 'spare', onnx: 'identity-int16' },
+  ]);
+  await models.add({ name: 'add', onnx: 'add' }, 2);
+  await models.addExample('digits');
+  return models;
+}
+
+async function startWebhooks(redisUrl: string): Promise<TestProcess> {
+  const port = await freePort();
+  const { portVariable, livePath } = SERVICES.webhooks;
+  const settings = { QUERN_REDIS_URL: redisUrl, [portVariable]: String(port), ...ENV };
+  const webhooks = startService('webhooks', settings);
+  try {
+    await untilAnswers(webhooks, `http://127.0.0.1:${port}${livePath}`);
+    return webhooks;
+  } catch (error) {
+    await webhooks.stop('SIGKILL');
+    throw error;
   }
 }

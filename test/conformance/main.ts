@@ -6,6 +6,9 @@ import { pythonEnvironment, run } from './python-environment.ts';
 
 const CLIENTS = fileURLToPath(new URL('clients', import.meta.url));
 
+/** What became of each client's tests, as JSON. */
+const RESULTS = fileURLToPath(new URL('../../.quern/conformance/results.json', import.meta.url));
+
 /** What an answer must be, whatever was asked. */
 const CHECKS = [
   'not_a_server_error',
@@ -25,7 +28,7 @@ const { values } = parseArgs({
 const programs = await pythonEnvironment();
 const stack = await ConformanceStack.start();
 try {
-  const env = { QUERN_URL: stack.url, PYTHONDONTWRITEBYTECODE: '1' };
+  const env = { QUERN_URL: stack.url, QUERN_RESULTS: RESULTS, PYTHONDONTWRITEBYTECODE: '1' };
   const pytest = ['-m', 'pytest', '-p', 'no:cacheprovider', '-q', CLIENTS];
   const codes = [await run(join(programs, 'python'), pytest, env)];
   if (values.cases !== '0') codes.push(await runSchemathesis(values.cases, env));

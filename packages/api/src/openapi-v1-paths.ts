@@ -95,6 +95,22 @@ const createResponses: Responses = {
   ...v1Errors(FAULTS.create),
 };
 
+/** One event of the stream. Before OpenAPI 3.2 the schema of `text/event-stream` is that of each event. */
+const predictionEventSchema = z
+  .object({
+    id: z.string().meta({
+      description: "The prediction's place on its way, which only grows: for `Last-Event-ID`.",
+      pattern: '^[0-9]+$',
+      examples: ['3'],
+    }),
+    data: z.string().meta({
+      description: 'The prediction, as JSON.',
+      contentMediaType: 'application/json',
+      contentSchema: { $ref: '#/components/schemas/Prediction' },
+    }),
+  })
+  .meta({ id: 'PredictionEvent' });
+
 const PREDICTIONS = { tags: ['Predictions'] };
 const MODELS = { tags: ['Models'] };
 
@@ -212,7 +228,7 @@ const ROUTES: readonly RouteConfig[] = [
     responses: {
       '200': {
         description: 'The events.',
-        content: { 'text/event-stream': { schema: z.string() } },
+        content: { 'text/event-stream': { schema: predictionEventSchema } },
       },
       '204': { description: 'It has ended, and the client knows.' },
       ...v1Errors(FAULTS.prediction),

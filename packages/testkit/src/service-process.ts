@@ -2,12 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 import { TestProcess } from './test-process.ts';
 
-export type ServiceName = 'api' | 'worker' | 'dashboard';
+export type ServiceName = 'api' | 'worker' | 'webhooks' | 'dashboard';
 
 /** The variable of each service's port, and the path that answers 200 once it is up. */
 export const SERVICES = {
   api: { portVariable: 'QUERN_API_PORT', livePath: '/v2/health/live' },
   worker: { portVariable: 'QUERN_WORKER_PORT', livePath: '/health/live' },
+  webhooks: { portVariable: 'QUERN_WEBHOOKS_PORT', livePath: '/health/live' },
   dashboard: { portVariable: 'QUERN_DASHBOARD_PORT', livePath: '/health/live' },
 } as const satisfies Record<ServiceName, { portVariable: string; livePath: string }>;
 

@@ -20,6 +20,7 @@ ODD_VALUES = [None, True, -1, 0, 99, 2**70, 1e308, "", "x", "\x00", [], [[]], {}
 
 chance = random.Random(20_000)
 ids = deque(["none"], maxlen=200)
+files = deque(["none"], maxlen=50)
 
 
 @schemathesis.hook
@@ -27,8 +28,16 @@ def before_call(context, case, kwargs):
     """Leaves a third of the cases alone, and brings the others near to a valid request."""
     if chance.random() < 0.33:
         return
+    # One model is there to be unloaded: what the others answer does not depend on it.
     model = chance.choice(list(INPUTS))
-    known = {"model": model, "version": chance.choice(["1", "1", "2"]), "id": chance.choice(ids)}
+    if "/repository/" in case.path:
+        model = "spare"
+    known_ids = files if "/files" in case.path else ids
+    known = {
+        "model": model,
+        "version": chance.choice(["1", "1", "2"]),
+        "id": chance.choice(known_ids),
+    }
     is_put = case.method == "PUT"
     for name in case.path_parameters or {}:
         if name in known and not (is_put and name == "id"):
@@ -41,11 +50,12 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Remembers the predictions that were made, for the paths that read one."""
-    if response.status_code in (200, 202) and "/predictions" in case.path:
+    """Remembers predictions and files, for the paths that read one."""
+    kind = files if case.path == "/v1/files" else ids if "/predictions" in case.path else None
+    if kind is not None and response.status_code in (200, 202):
         made = response.json() if response.content.startswith(b"{") else {}
         if isinstance(made.get("id"), str):
-            ids.append(made["id"])
+            kind.append(made["id"])
 
 
 def valid_body(path, model):

@@ -7,6 +7,8 @@ import pytest
 from tritonclient import http
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+CLIENT = "tritonclient"
+
 SAMPLES = {
     "BOOL": np.array([[True, False, True], [False, True, False]]),
     "UINT8": np.array([[0, 1, 255], [7, 8, 9]], np.uint8),
@@ -250,7 +252,6 @@ def test_failed_run(client):
 
 def test_statistics(client):
     """Statistics count what was run"""
-    need(client, "statistics")
     before = client.get_inference_statistics("identity-uint8")["model_stats"][0]
     for _ in range(5):
         client.infer("identity-uint8", [input_of(SAMPLES["UINT8"])])
@@ -263,7 +264,6 @@ def test_statistics(client):
 
 def test_repository_index(client):
     """The index of the repository lists every version with its state"""
-    need(client, "model_repository")
     index = client.get_model_repository_index()
     states = {(entry["name"], entry.get("version")): entry["state"] for entry in index}
     assert states["add", "1"] == states["add", "2"] == "READY"
@@ -272,15 +272,19 @@ def test_repository_index(client):
 
 def test_load_and_unload(client):
     """A model is unloaded, refuses, and is loaded again"""
-    need(client, "model_repository")
-    client.unload_model("identity-int16")
-    assert not client.is_model_ready("identity-int16")
-    client.load_model("identity-int16")
-    assert client.is_model_ready("identity-int16")
+    client.unload_model("spare")
+    assert not client.is_model_ready("spare")
+    with pytest.raises(InferenceServerException, match="unloaded"):
+        client.infer("spare", [input_of(SAMPLES["INT16"])])
+    client.load_model("spare")
+    assert client.is_model_ready("spare")
     array = SAMPLES["INT16"]
-    assert_same(client.infer("identity-int16", [input_of(array)]).as_numpy("y"), array)
+    assert_same(client.infer("spare", [input_of(array)]).as_numpy("y"), array)
 
 
-def need(client, extension):
-    if extension not in client.get_server_metadata()["extensions"]:
-        pytest.skip(f"the server does not have the extension {extension}")
+def test_load_unknown(client):
+    """A model that is not there cannot be loaded, and one that is broken says why"""
+    with pytest.raises(InferenceServerException, match="nobody"):
+        client.load_model("nobody")
+    with pytest.raises(InferenceServerException, match="corrupt"):
+        client.load_model("corrupt")
