@@ -6,6 +6,7 @@ import { type ApiOptions, addApiOptions, clientOf } from './api-options.ts';
 import { addBatch } from './batch/batch-command.ts';
 import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
 import { addModels } from './models/models-command.ts';
+import { addPlan } from './plan/plan-command.ts';
 import type { Terminal } from './terminal.ts';
 import { addWebhooks } from './webhooks/webhooks-command.ts';
 
@@ -58,6 +59,7 @@ export async function runCommandLine(
   addQuarantine(program, context, finish);
   addWebhooks(program, context, finish);
   addCheck(program, context, finish);
+  addPlan(program, context, finish);
   await program.parseAsync([...argv]);
   return exitCode;
 }
